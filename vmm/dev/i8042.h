@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Keyboard controller without keyboard or mouse (ports 60h and 64h): enough to be probed quickly and to reset the machine. */
+#ifndef DEV_I8042_H
+#define DEV_I8042_H
+
+#include "bus.h"
+#include <dev/env.h>
+
+struct i8042_state {
+	uint8_t command_byte;		/* controller RAM byte 0 */
+	uint8_t out;			/* the output buffer ... */
+	bool out_full, out_aux;		/* ... is it full, and from the second port? */
+	uint8_t pending;		/* command that waits for its data byte, 0 = none */
+	uint8_t output_port;
+	uint8_t ram[31];		/* controller RAM bytes 1-31 */
+};
+
+struct i8042 {
+	struct i8042_state s;
+	struct dev_env env;
+};
+
+extern const struct bus_ops i8042_data_ops;	/* port 60h, byte wide, dev = struct i8042 */
+extern const struct bus_ops i8042_cmd_ops;	/* port 64h */
+
+void i8042_init(struct i8042 *k, const struct dev_env *env);
+void i8042_reset(struct i8042 *k);
+
+#endif
