@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What kernel/ and mm/ may ask of the CPU they run on. */
+#ifndef ARCH_CPU_H
+#define ARCH_CPU_H
+
+#include <lib/base.h>
+
+struct arch_thread;
+struct user_frame;
+
+/* The machine's part of the per-CPU area: the first member of struct cpu (kernel/cpu.h), found through GS. */
+struct arch_cpu {
+	struct arch_cpu *self;
+	uint64_t kernel_stack;		/* top of this CPU's only kernel stack                   */
+	struct user_frame *frame;	/* where a kernel entry stores the current thread        */
+	uint64_t scratch;		/* for the SYSCALL stub                                  */
+	struct arch_thread *fpu_owner;	/* whose FPU state the registers hold; NULL: nobody's    */
+	struct arch_thread *user;	/* the thread that user_return() enters                  */
+	uint32_t id;			/* 0, 1, 2 ... in the order of the MADT                  */
+	uint32_t apic_id;
+	void *machine;			/* GDT, TSS, IST stacks: arch/x86's own (struct machine) */
+};
+
+/* The per-CPU area of the CPU that executes this.  Valid from cpu_init() on. */
+static inline struct arch_cpu *arch_cpu(void)
+{
+	struct arch_cpu *c;
+
+	__asm__ ("movq %%gs:0, %0" : "=r"(c));
+	return c;
+}
+
+/* Wait for an interrupt, take it, and return with interrupts off again.  The caller has checked that nothing is to do. */
+void cpu_idle(void);
+/* Open the interrupt window once: a pending host interrupt is taken before this returns. */
+void cpu_take_interrupts(void);
+/* Stop this CPU for good. */
+NORETURN void cpu_halt(void);
+static inline void cpu_relax(void) { __asm__ volatile("pause"); }
+
+/* Number of CPUs in use; ids are 0 to cpu_count() - 1. */
+unsigned cpu_count(void);
+
+/*
+ * Load @root (physical address of a host top-level table made by kmap_space_init()) into CR3.  @tag: the space's PCID-style
+ * tag generation; the machine decides whether a flush is due.  Cheap when @root is loaded already.
+ */
+void cpu_load_space(hpa_t root);
+/* The current host space lost translations in [@va, @va + @size): flush this CPU's TLB for that range. */
+void cpu_flush_range(uint64_t va, uint64_t size);
+
+/* Show [first byte, last byte] of @bitmap (8 KiB I/O permission map, 0 = allowed) to user mode; NULL: no ports at all. */
+void cpu_load_ports(const uint8_t *bitmap, unsigned first_byte, unsigned last_byte);
+
+/* Clamp @i to [0, @n) without a branch, also under speculation; @i < @n was checked architecturally before. */
+static inline uint64_t index_nospec(uint64_t i, uint64_t n)
+{
+	uint64_t mask;
+
+	/* CF = (i < n): sbb makes all ones of it. */
+	__asm__ ("cmp %2, %1; sbb %0, %0" : "=r"(mask) : "r"(i), "r"(n) : "cc");
+	return i & mask;
+}
+
+#endif

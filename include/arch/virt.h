@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Everything that VMX and SVM must provide, and nothing else. */
+#ifndef ARCH_VIRT_H
+#define ARCH_VIRT_H
+
+#include <abi/status.h>
+#include <lib/base.h>
+
+struct pt_format;
+struct quota;
+struct vcpu;
+
+struct virt_ops {
+	const char *name;
+	/* Enter root mode on this CPU.  TV_EUNSUP after a log line that says what is missing. */
+	enum tv_err (*cpu_on)(void);
+	void (*cpu_off)(void);
+	/* Allocate the hardware's structures, charged to @q, and put the vCPU into its reset state.  TV_EQUOTA changes nothing. */
+	enum tv_err (*vcpu_init)(struct vcpu *v, struct quota *q);
+	void (*vcpu_fini)(struct vcpu *v, struct quota *q);
+	/* State page -> hardware, checked group by group; returns 0, or the first TV_REGS_* group that was refused (nothing of it loaded). */
+	uint32_t (*push)(struct vcpu *v, uint32_t groups);
+	/* Hardware -> state page. */
+	void (*pull)(struct vcpu *v, uint32_t groups);
+	/*
+	 * Decide about injection and windows, enter the guest once, and turn the exit into v->page->kind, arg0, arg1, insn_*, pending.
+	 * Returns the kind; TV_EXIT_NONE: the exit was the kernel's own (host interrupt taken, NMI, spurious), nothing to report.
+	 */
+	uint32_t (*run)(struct vcpu *v);
+	/* The guest space lost translations: no stale one may be used from the next entry on, on any CPU. */
+	void (*flush)(struct vcpu *v);
+	/* Let [first, first + count) pass without an exit (@allow), or not; ports and MSRs of this vCPU.  TV_EUNSUP: such an MSR cannot be granted. */
+	enum tv_err (*ports)(struct vcpu *v, unsigned first, unsigned count, bool allow, struct quota *q);
+	enum tv_err (*msrs)(struct vcpu *v, uint32_t first, uint32_t count, bool allow, struct quota *q);
+	/* Format of guest spaces' page tables, for this machine. */
+	const struct pt_format *(*pt)(void);
+};
+
+extern const struct virt_ops *virt;		/* set once by virt_probe()             */
+
+/* Choose the back-end by CPUID and switch it on for the boot CPU.  TV_EUNSUP, with a line in the log that begins "cannot run:". */
+enum tv_err virt_probe(void) MUST_USE;
+/* TV_FEAT_* in use, for the info page. */
+uint64_t virt_features(void);
+
+#endif

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The kernel's own half of every host address space. */
+#ifndef MM_KMAP_H
+#define MM_KMAP_H
+
+#include <lib/base.h>
+#include <mm/pt.h>
+
+/* Build the final kernel tables from the boot memory map (text RX, rodata R, data RW, direct map RW NX; the image's alias
+ * in the direct map loses W), and load them. */
+void kmap_init(void);
+/* The format of host spaces' tables. */
+const struct pt_format *kmap_format(void);
+/* Give a zeroed top-level table the kernel's half. */
+void kmap_space_init(uint64_t *root);
+/* Map device registers for the kernel (uncached); valid for good.  NULL when the window is full. */
+void *kmap_device(hpa_t pa, uint64_t size);
+
+#endif
