@@ -1,0 +1,229 @@
+# SPDX-License-Identifier: Apache-2.0
+# Builds Trivet, its tools' inputs and its tests.  `make help` lists what can be made; docs/testing.md explains the tests.
+#
+#   V=1             print every command
+#   DEBUG=1         with ASSERT; use a build folder of its own: make DEBUG=1 B=build/debug
+#   CROSS_COMPILE=  prefix of compiler and binutils, such as x86_64-linux-gnu-
+#   CC=clang-14     another compiler
+
+B             ?= build
+CROSS_COMPILE ?=
+ifeq ($(origin CC),default)
+CC            := $(CROSS_COMPILE)gcc
+endif
+LD            := $(CROSS_COMPILE)ld
+NM            := $(CROSS_COMPILE)nm
+NASM          := nasm
+IASL          := iasl
+HOST_CC       := gcc
+FUZZ_CC       := clang-14
+PYTHON        := /usr/bin/python3
+CONFIG        ?= examples/default.toml
+T             ?=
+
+ifneq ($(V),1)
+Q             := @
+say            = @printf '  %-6s %s\n' $(1) $(2);
+endif
+
+# --- sources -----------------------------------------------------------------------------------------------------------
+
+KERNEL := $(wildcard boot/*.asm boot/*.c arch/x86/*.asm arch/svm/*.asm kernel/*.c mm/*.c) \
+	$(filter-out arch/x86/asm_offsets.c,$(wildcard arch/x86/*.c arch/svm/*.c))
+RT     := $(wildcard vmm/rt/*.asm vmm/rt/*.c)
+ROOT   := $(wildcard vmm/root/*.c)
+VMM    := $(wildcard vmm/*.c vmm/dev/*.c vmm/load/*.c)
+SERIAL := $(wildcard drivers/serial/*.c)
+
+UNIT_TESTS  := $(wildcard tests/unit/*_test.c)
+FUZZ_TESTS  := $(wildcard tests/fuzz/*_fuzz.c)
+ORACLES     := $(wildcard tests/fuzz/*_zydis.c)
+USER_TESTS  := $(wildcard tests/user/*.c)
+GUEST_TESTS := $(wildcard tests/guest/*.asm)
+ABI_TESTS   := $(wildcard tests/abi/*.c)
+
+# --- flags -------------------------------------------------------------------------------------------------------------
+
+WARN      := -Wall -Wextra -Wconversion -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wvla -Werror
+CFLAGS    := -std=c11 $(WARN) -O2 -g -ffreestanding -mgeneral-regs-only -fno-stack-protector -fno-pic -fno-pie \
+	-fno-omit-frame-pointer -fno-asynchronous-unwind-tables -fno-strict-aliasing -fno-common -fcf-protection=none \
+	-ffile-prefix-map=$(CURDIR)=. -MMD -MP -Iinclude
+ifeq ($(DEBUG),1)
+CFLAGS    += -DDEBUG
+endif
+KCFLAGS   := $(CFLAGS) -mcmodel=kernel -mno-red-zone
+UCFLAGS   := $(CFLAGS)
+ASFLAGS   := -f elf64 -g -F dwarf -Wall -Werror -I$(B)/ -Iinclude/
+LDFLAGS   := -nostdlib -static -z max-page-size=4096 -z noexecstack --build-id=none --fatal-warnings
+# Host tests: tests/fake shadows the headers that touch hardware or make hypercalls.
+SANITIZE  := -fsanitize=address,undefined -fno-sanitize-recover=undefined
+HCFLAGS   := -std=gnu11 -g -O1 -Wall -Wextra -MMD -MP -Itests/fake -Iinclude -Iarch -Ivmm -I. -I$(B)
+
+# --- targets -----------------------------------------------------------------------------------------------------------
+
+IMAGES := $(addprefix $(B)/,trivet.elf root.elf vmm.elf serial.elf probe.elf)
+
+.PHONY: all deps run test tests bench image coverage check fuzz clean distclean help
+.SECONDEXPANSION:
+.DELETE_ON_ERROR:
+# `make deps test` on a fresh machine: nothing may start before the packages are there.
+ifneq ($(filter deps,$(MAKECMDGOALS)),)
+.NOTPARALLEL:
+endif
+
+all: $(IMAGES)
+
+help:
+	@echo 'make deps      install the Debian packages and prepare the guests'
+	@echo 'make           build the hypervisor'
+	@echo 'make run       boot $(CONFIG) in an emulator (CONFIG=...)'
+	@echo 'make test      run all tests (T=pattern: only those whose name contains it)'
+	@echo 'make check     style checks'
+	@echo 'make fuzz      fuzz for a while (T=pattern, SECONDS=60 each)'
+	@echo 'make bench     print the measurements'
+	@echo 'make image     make $(B)/trivet.img from $(CONFIG)'
+	@echo 'make coverage  coverage of the unit tests, as HTML in $(B)/coverage'
+	@echo 'make clean     remove what was built; distclean: the guests as well'
+
+deps:
+	$(Q)sh tools/deps.sh
+
+run: all
+	$(Q)tools/trivet run $(CONFIG)
+
+image: all
+	$(Q)tools/trivet image $(CONFIG) -o $(B)/trivet.img
+
+test: all tests
+	$(Q)$(PYTHON) tests/run.py $(T)
+
+bench: all $(B)/perf/entry.bin
+	$(Q)$(PYTHON) tools/bench.py
+
+check:
+	$(Q)status=0; for script in tools/check/*.sh; do sh $$script || status=1; done; exit $$status
+
+fuzz: tests
+	$(Q)$(PYTHON) tests/run.py --fuzz $(or $(SECONDS),60) $(T)
+
+coverage:
+	$(Q)$(MAKE) --no-print-directory B=$(B)/coverage SANITIZE='--coverage' tests-unit
+	$(Q)for t in $(B)/coverage/tests/unit/*_test; do $$t >/dev/null 2>&1 || echo "failed: $$t"; done
+	$(Q)gcovr -r . --object-directory $(B)/coverage -e 'tests/.*' --html-details $(B)/coverage/index.html --print-summary
+
+clean:
+	$(Q)for entry in $(B)/*; do [ "$$entry" = $(B)/guests ] || rm -rf "$$entry"; done
+
+distclean:
+	$(Q)rm -rf $(B)
+
+# --- the kernel --------------------------------------------------------------------------------------------------------
+
+KERNEL_OBJ := $(addprefix $(B)/kernel/,$(addsuffix .o,$(KERNEL)))
+
+# Linked three times: without symbols, with the symbols of that, and, as a proof that nothing moved, compared once more.
+$(B)/trivet.elf: linker.ld $(KERNEL_OBJ) tools/ksyms.py
+	$(call say,LINK,$@)$(PYTHON) tools/ksyms.py >$(B)/kernel/ksyms0.c </dev/null
+	$(Q)$(CC) $(KCFLAGS) -c -o $(B)/kernel/ksyms0.o $(B)/kernel/ksyms0.c
+	$(Q)$(LD) $(LDFLAGS) -T linker.ld -o $(B)/kernel/pass1.elf $(KERNEL_OBJ) $(B)/kernel/ksyms0.o
+	$(Q)$(NM) -n $(B)/kernel/pass1.elf | $(PYTHON) tools/ksyms.py >$(B)/kernel/ksyms.c
+	$(Q)$(CC) $(KCFLAGS) -c -o $(B)/kernel/ksyms.o $(B)/kernel/ksyms.c
+	$(Q)$(LD) $(LDFLAGS) -T linker.ld -o $@ $(KERNEL_OBJ) $(B)/kernel/ksyms.o
+	$(Q)$(NM) -n $@ | $(PYTHON) tools/ksyms.py | cmp - $(B)/kernel/ksyms.c
+
+$(B)/kernel/arch/%.c.o: KCFLAGS += -Iarch
+
+$(B)/kernel/%.c.o: %.c
+	@mkdir -p $(@D)
+	$(call say,CC,$<)$(CC) $(KCFLAGS) -c -o $@ $<
+
+$(B)/kernel/%.asm.o: %.asm $(B)/asm_offsets.inc
+	@mkdir -p $(@D)
+	$(call say,ASM,$<)$(NASM) $(ASFLAGS) -MD $(@:.o=.d) -MQ $@ -MP -o $@ $<
+
+# NASM cannot read C headers: the compiler writes the offsets into assembly text, sed takes them out.
+$(B)/asm_offsets.inc: arch/x86/asm_offsets.c
+	@mkdir -p $(@D)
+	$(call say,GEN,$@)$(CC) $(KCFLAGS) -Iarch -MF $(B)/asm_offsets.d -MT $@ -S -o $(B)/asm_offsets.s $<
+	$(Q)sed -n 's/^[[:space:]]*\.ascii[[:space:]]*"@@\(.*\)\\n"$$/\1/p' $(B)/asm_offsets.s >$@
+
+# --- user programs -----------------------------------------------------------------------------------------------------
+
+objs    = $(addprefix $(B)/user/,$(addsuffix .o,$(1)))
+RT_OBJ := $(call objs,$(RT))
+
+$(B)/root.elf: $(call objs,$(ROOT))
+$(B)/root.elf: LIBS := -l:libfdt.a
+$(B)/vmm.elf: $(call objs,$(VMM))
+$(B)/serial.elf: $(call objs,$(SERIAL))
+$(B)/root.elf $(B)/vmm.elf $(B)/serial.elf: vmm/rt/user.ld $(RT_OBJ)
+	$(call say,LINK,$@)$(LD) $(LDFLAGS) -T vmm/rt/user.ld -o $@ $(filter %.o,$^) -L/usr/lib/x86_64-linux-gnu $(LIBS)
+
+$(call objs,$(VMM)): UCFLAGS += -Ivmm -I$(B)
+$(call objs,$(VMM)): | $(patsubst vmm/acpi/%.asl,$(B)/%.h,$(wildcard vmm/acpi/*.asl))
+
+$(B)/user/%.c.o: %.c
+	@mkdir -p $(@D)
+	$(call say,CC,$<)$(CC) $(UCFLAGS) -c -o $@ $<
+
+$(B)/user/%.asm.o: %.asm
+	@mkdir -p $(@D)
+	$(call say,ASM,$<)$(NASM) $(ASFLAGS) -MD $(@:.o=.d) -MQ $@ -MP -o $@ $<
+
+# The guest's AML as the C array NAME_aml.
+$(B)/%.h: vmm/acpi/%.asl
+	@mkdir -p $(@D)
+	$(call say,IASL,$<)$(IASL) -we -p $(B)/$* -tc $< >$(B)/$*.log 2>&1 || { cat $(B)/$*.log; exit 1; }
+	$(Q)sed 's/^unsigned char .*_aml_code/static const unsigned char $*_aml/' $(B)/$*.hex >$@
+
+# Answers whether /dev/kvm really runs guests and offers them SVM.
+$(B)/probe.elf: tools/probe.asm tools/probe.ld
+	@mkdir -p $(@D)
+	$(call say,ASM,$<)$(NASM) -f elf32 -Wall -Werror -o $(B)/probe.o $<
+	$(Q)$(LD) -m elf_i386 -nostdlib --build-id=none -T tools/probe.ld -o $@ $(B)/probe.o
+
+# --- tests -------------------------------------------------------------------------------------------------------------
+
+named = $(patsubst %.$(2),$(B)/%,$(1))
+UNIT  := $(call named,$(UNIT_TESTS),c)
+FUZZ  := $(call named,$(FUZZ_TESTS) $(ORACLES),c)
+USER  := $(addsuffix .elf,$(call named,$(USER_TESTS),c))
+GUEST := $(addsuffix .bin,$(call named,$(GUEST_TESTS),asm))
+ABI   := $(call named,$(ABI_TESTS),c)
+# The files that a test links, from its first comment: sources: path/a.c path/b.c
+sources = $(shell sed -n 's@^/\* sources: *\(.*[^ ]\) *\*/.*@\1@p' $(1))
+
+.PHONY: tests-unit
+tests: $(UNIT) $(FUZZ) $(USER) $(GUEST) $(ABI)
+tests-unit: $(UNIT)
+
+$(UNIT): $(B)/%: %.c $$(call sources,$$*.c) | $(patsubst vmm/acpi/%.asl,$(B)/%.h,$(wildcard vmm/acpi/*.asl))
+	@mkdir -p $(@D)
+	$(call say,HOSTCC,$<)$(HOST_CC) $(HCFLAGS) $(SANITIZE) -MT $@ -o $@ $(filter %.c,$^) -lcmocka -lfdt
+
+$(ABI): $(B)/%: %.c
+	@mkdir -p $(@D)
+	$(call say,HOSTCC,$<)$(HOST_CC) $(HCFLAGS) -MT $@ -o $@ $<
+
+$(filter %_fuzz,$(FUZZ)): $(B)/%: %.c $$(call sources,$$*.c)
+	@mkdir -p $(@D)
+	$(call say,FUZZCC,$<)$(FUZZ_CC) $(HCFLAGS) $(SANITIZE) -fsanitize=fuzzer -MT $@ -MF $@.d -o $@ $(filter %.c,$^) -lfdt
+
+$(filter %_zydis,$(FUZZ)): $(B)/%: %.c $$(call sources,$$*.c)
+	@mkdir -p $(@D)
+	$(call say,HOSTCC,$<)$(HOST_CC) $(HCFLAGS) $(SANITIZE) -O2 -MT $@ -o $@ $(filter %.c,$^) -lZydis
+
+$(USER): $(B)/tests/user/%.elf: $(B)/user/tests/user/%.c.o vmm/rt/user.ld $(RT_OBJ)
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)$(LD) $(LDFLAGS) -T vmm/rt/user.ld -o $@ $(filter %.o,$^)
+
+$(GUEST): $(B)/%.bin: %.asm
+	@mkdir -p $(@D)
+	$(call say,ASM,$<)$(NASM) -f bin -Wall -Werror -I$(dir $<) -MD $@.d -MQ $@ -MP -o $@ $<
+
+$(B)/perf/%.bin: tests/perf/%.asm
+	@mkdir -p $(@D)
+	$(call say,ASM,$<)$(NASM) -f bin -Wall -Werror -o $@ $<
+
+-include $(KERNEL_OBJ:.o=.d) $(RT_OBJ:.o=.d) $(patsubst %.o,%.d,$(call objs,$(ROOT) $(VMM) $(SERIAL) $(USER_TESTS)))
+-include $(B)/asm_offsets.d $(wildcard $(B)/tests/*/*.d)
