@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Root and a monitor: what the monitor is given, what the two share, and how it ends.
+ *
+ * Capabilities in the start page (rt/start.h):
+ *   domain      DOMAIN         MAP                  its own host space: map what it has regions for
+ *   ram0 ...    REGION         READ WRITE EXEC      guest RAM, vm_config.ram_count pieces, 2 MiB aligned (1 GiB where that
+ *                                                   large), all zero
+ *   kernel      REGION         READ                 the kernel module; its first vm_config.kernel_size bytes are the file
+ *   initrd      REGION         READ                 only when vm_config.initrd_size is not 0
+ *   ntfn        NOTIFICATION   WAIT CONTROL SIGNAL  bound to thread 0 by root
+ *   root        NOTIFICATION   SIGNAL               one bit of root's; signal with all bits set, the mask selects
+ *   thread0 ... THREAD         CONTROL READ         one for each virtual CPU; all but thread 0 wait to be started and have no
+ *                                                   notification bound yet
+ *   sched0 ...  SCHED          READ                 the scheduling context of each thread
+ * The monitor makes its guest space, vCPUs and further notifications itself, in selectors from tv_start.free_sel on; its
+ * quota pays.  Host addresses from VM_HOST_FREE up are free for its own mappings.
+ *
+ * Area "shared": struct vm_shared.  Signals: root signals bit VM_SIGNAL_ROOT of "ntfn" when it set a request, put console
+ * input or made room for output; the monitor signals "root" as the ring protocol (rt/ring.h) says, and when the state changes.
+ * A monitor that writes console output byte by byte should collect: signal at the latest VM_OUTPUT_DELAY_US after the first
+ * byte and before it sleeps.
+ *
+ * The end: thread 0 exits with an enum vm_exit code, having put the reason, if there is more to say than the code does, into
+ * vm_status.reason; root destroys the domain.  A fault of any thread or a panic counts as VM_EXIT_MONITOR.
+ */
+#ifndef SVC_VM_H
+#define SVC_VM_H
+
+#include <stdatomic.h>
+
+#include <abi/exit.h>
+#include <lib/base.h>
+#include <rt/ring.h>
+#include <rt/start.h>
+
+#define VM_CPUS			8u		/* virtual CPUs of one VM */
+#define VM_RAM_PIECES		4u
+#define VM_CMDLINE		1536u
+#define VM_NAME			32u
+#define VM_MODULE_NAME		64u
+
+#define VM_HOST_FREE		0x100000000ull	/* host-virtual: from here to TV_USER_MAX nothing is mapped by root */
+
+struct vm_ram {
+	uint64_t size;				/* bytes, multiple of 2 MiB, the last piece of 4 KiB          */
+	uint32_t sel;				/* REGION capability                                          */
+	uint32_t reserved;
+};
+
+/* The configuration in the start page. */
+struct vm_config {
+	uint64_t memory;			/* bytes of guest RAM: sum of the pieces                      */
+	uint64_t kernel_size, initrd_size;	/* bytes of the files; no initrd: 0                           */
+	uint64_t wall_seconds;			/* seconds since 1970-01-01 UTC at the time-stamp @wall_tsc   */
+	uint64_t wall_tsc;
+	uint32_t cpus;				/* 1 ... VM_CPUS                                              */
+	uint32_t ram_count;			/* 1 ... VM_RAM_PIECES, in the order of guest addresses       */
+	struct vm_ram ram[VM_RAM_PIECES];
+	uint32_t thread[VM_CPUS];		/* selectors of thread0 ...                                   */
+	char name[VM_NAME];
+	char kernel_name[VM_MODULE_NAME];	/* of the modules, for messages                               */
+	char initrd_name[VM_MODULE_NAME];
+	char cmdline[VM_CMDLINE];		/* for the guest kernel                                       */
+};
+_Static_assert(offsetof(struct vm_config, ram) == 48, "protocol");
+_Static_assert(offsetof(struct vm_config, name) == 144, "protocol");
+_Static_assert(sizeof(struct vm_config) == 304 + VM_CMDLINE, "protocol");
+_Static_assert(sizeof(struct vm_config) <= TV_START_CONFIG, "fits into the start page");
+
+/* Exit codes of thread 0. */
+enum vm_exit {
+	VM_EXIT_POWEROFF = 0,	/* the guest switched itself off (ACPI S5)                                            */
+	VM_EXIT_RESET    = 1,	/* the guest asked for a reset: start it again, whatever the restart policy says      */
+	VM_EXIT_STOPPED  = 2,	/* stopped because root asked for it                                                  */
+	VM_EXIT_CRASH    = 3,	/* the guest: triple fault, unhandled exit, halted for ever                           */
+	VM_EXIT_MONITOR  = 4,	/* the monitor found itself wrong, or the kernel refused it something                 */
+	VM_EXIT_REFUSED  = 5,	/* its input cannot be run (no bzImage, initrd too large): starting again is no use   */
+	VM_EXITS
+};
+
+/* What the monitor is doing, vm_status.state. */
+enum vm_state {
+	VM_STATE_STARTING = 0,
+	VM_STATE_LOADING  = 1,	/* copies kernel and initrd   */
+	VM_STATE_RUNNING  = 2,	/* the guest has been entered */
+	VM_STATE_STOPPING = 3,
+	VM_STATES
+};
+
+/* Requests of root, bits of vm_shared.request: root sets them, the monitor takes them with an atomic exchange by 0. */
+#define VM_REQUEST_POWER_BUTTON	(1u << 0)	/* press the guest's ACPI power button                       */
+#define VM_REQUEST_STOP		(1u << 1)	/* stop at once and exit with VM_EXIT_STOPPED                */
+#define VM_REQUEST_RESET	(1u << 2)	/* exit with VM_EXIT_RESET                                   */
+#define VM_REQUEST_DUMP		(1u << 3)	/* log the registers of each virtual CPU and the counters    */
+
+#define VM_SIGNAL_ROOT		(1ull << 0)	/* bit of "ntfn" that root uses; the others are the monitor's */
+
+#define VM_OUTPUT_DELAY_US	2000u
+
+#define VM_REASON		160u
+
+/* Written by the monitor only; root shows it and trusts no word of it. */
+struct vm_status {
+	_Atomic uint32_t state;			/* enum vm_state                                             */
+	uint32_t reserved;
+	_Atomic uint64_t exits[TV_EXIT_KINDS];	/* that reached the monitor, by enum tv_exit_kind            */
+	_Atomic uint64_t irqs_injected;
+	_Atomic uint64_t unclaimed;		/* accesses that no device model claimed                     */
+	_Atomic uint64_t kernel_entry_tsc;	/* when the guest kernel was entered for the first time      */
+	_Atomic uint64_t log_dropped;		/* lines that found no room in the log ring                  */
+	char reason[VM_REASON];			/* NUL-terminated: why it ended                              */
+};
+
+#define VM_INPUT_SIZE		4096u
+#define VM_OUTPUT_SIZE		8192u
+#define VM_LOG_SIZE		8192u
+
+/* The area "shared". */
+struct vm_shared {
+	struct ring_shared input;		/* console: root puts            */
+	struct ring_shared output;		/* console: the monitor puts     */
+	struct ring_shared log;			/* text lines: the monitor puts  */
+	_Atomic uint32_t request;		/* VM_REQUEST_*                  */
+	uint32_t reserved[31];
+	struct vm_status status;
+	uint8_t pad[4096 - 512 - sizeof(struct vm_status)];
+	uint8_t input_data[VM_INPUT_SIZE];
+	uint8_t output_data[VM_OUTPUT_SIZE];
+	uint8_t log_data[VM_LOG_SIZE];
+};
+_Static_assert(offsetof(struct vm_shared, status) == 512, "protocol");
+_Static_assert(offsetof(struct vm_shared, input_data) == 4096, "protocol");
+_Static_assert(sizeof(struct vm_shared) == 4096 + VM_INPUT_SIZE + VM_OUTPUT_SIZE + VM_LOG_SIZE, "protocol");
+
+/* Each side's private views of the three rings. */
+static inline struct ring vm_ring_input(struct vm_shared *s)
+{
+	return (struct ring){ &s->input, s->input_data, VM_INPUT_SIZE };
+}
+static inline struct ring vm_ring_output(struct vm_shared *s)
+{
+	return (struct ring){ &s->output, s->output_data, VM_OUTPUT_SIZE };
+}
+static inline struct ring vm_ring_log(struct vm_shared *s)
+{
+	return (struct ring){ &s->log, s->log_data, VM_LOG_SIZE };
+}
+
+#endif
