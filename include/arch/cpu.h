@@ -42,10 +42,13 @@ static inline void cpu_relax(void) { __asm__ volatile("pause"); }
 unsigned cpu_count(void);
 
 /*
- * Load @root (physical address of a host top-level table made by kmap_space_init()) into CR3.  @tag: the space's PCID-style
- * tag generation; the machine decides whether a flush is due.  Cheap when @root is loaded already.
+ * Load @root (physical address of a host top-level table made by kmap_space_init()) into CR3.  With PCID the CPU may still know
+ * translations of it from the last time.  Cheap when @root is loaded already.
  */
 void cpu_load_space(hpa_t root);
+/* The space of @root, loaded or not, lost translations: no CPU may use a stale one from its next use on.  Also right before
+ * @root is freed; a loaded one must be replaced first, by cpu_load_space(kmap_root()) if nothing else is at hand. */
+void cpu_drop_space(hpa_t root);
 /* The current host space lost translations in [@va, @va + @size): flush this CPU's TLB for that range. */
 void cpu_flush_range(uint64_t va, uint64_t size);
 

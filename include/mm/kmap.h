@@ -13,6 +13,8 @@ void kmap_init(void);
 const struct pt_format *kmap_format(void);
 /* Give a zeroed top-level table the kernel's half. */
 void kmap_space_init(uint64_t *root);
+/* A table with nothing but the kernel's half, for a CPU that runs no thread. */
+hpa_t kmap_root(void);
 /* Map device registers for the kernel (uncached); valid for good.  NULL when the window is full. */
 void *kmap_device(hpa_t pa, uint64_t size);
 

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Model-specific registers that Trivet's host side uses.  SDM, "Model-Specific Registers"; APM, "MSR Cross-Reference". */
+#ifndef X86_MSR_H
+#define X86_MSR_H
+
+#include <lib/base.h>
+
+#define MSR_IA32_APIC_BASE		0x0000001bu
+#define MSR_IA32_FEATURE_CONTROL	0x0000003au
+#define MSR_IA32_SYSENTER_CS		0x00000174u
+#define MSR_IA32_SYSENTER_ESP		0x00000175u
+#define MSR_IA32_SYSENTER_EIP		0x00000176u
+#define MSR_IA32_MCG_CAP		0x00000179u
+#define MSR_IA32_MCG_STATUS		0x0000017au
+#define MSR_IA32_DEBUGCTL		0x000001d9u
+#define MSR_IA32_PAT			0x00000277u
+#define MSR_IA32_MC0_STATUS		0x00000401u	/* + 4 * bank */
+#define MSR_IA32_TSC_DEADLINE		0x000006e0u
+#define MSR_X2APIC_BASE			0x00000800u	/* + xAPIC register offset / 16 */
+#define MSR_IA32_XSS			0x00000da0u
+#define MSR_EFER			0xc0000080u
+#define MSR_STAR			0xc0000081u
+#define MSR_LSTAR			0xc0000082u
+#define MSR_CSTAR			0xc0000083u
+#define MSR_SFMASK			0xc0000084u
+#define MSR_FS_BASE			0xc0000100u
+#define MSR_GS_BASE			0xc0000101u
+#define MSR_KERNEL_GS_BASE		0xc0000102u
+#define MSR_TSC_AUX			0xc0000103u
+#define MSR_VM_CR			0xc0010114u
+#define MSR_VM_HSAVE_PA			0xc0010117u
+
+/* IA32_APIC_BASE */
+#define APIC_BASE_BSP			BIT(8)
+#define APIC_BASE_X2APIC		BIT(10)
+#define APIC_BASE_ENABLE		BIT(11)
+
+/* EFER */
+#define EFER_SCE			BIT(0)
+#define EFER_LME			BIT(8)
+#define EFER_LMA			BIT(10)
+#define EFER_NXE			BIT(11)
+#define EFER_SVME			BIT(12)
+#define EFER_LMSLE			BIT(13)
+#define EFER_FFXSR			BIT(14)
+
+/* VM_CR */
+#define VM_CR_LOCK			BIT(3)
+#define VM_CR_SVMDIS			BIT(4)
+
+/* IA32_PAT: one byte an entry. */
+#define PAT_UC				0x00u
+#define PAT_WC				0x01u
+#define PAT_WT				0x04u
+#define PAT_WP				0x05u
+#define PAT_WB				0x06u
+#define PAT_UC_MINUS			0x07u
+
+#endif
