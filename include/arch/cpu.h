@@ -19,6 +19,7 @@ struct arch_cpu {
 	uint32_t id;			/* 0, 1, 2 ... in the order of the MADT                  */
 	uint32_t apic_id;
 	void *machine;			/* GDT, TSS, IST stacks: arch/x86's own (struct machine) */
+	void *virt;			/* the virtualisation back-end's data of this CPU           */
 };
 
 /* The per-CPU area of the CPU that executes this.  Valid from cpu_init() on. */
