@@ -4,6 +4,7 @@
 #define KERNEL_VCPU_H
 
 #include <abi/exit.h>
+#include <kernel/cap.h>
 #include <kernel/object.h>
 #include <lib/base.h>
 #include <lib/list.h>
@@ -19,7 +20,18 @@ struct vcpu {
 	struct thread *thread;		/* who is inside vcpu_run on it; NULL: nobody                            */
 	uint32_t kick;			/* sticky: vcpu_run returns at once                                      */
 	uint64_t flush_seen;		/* space->flush_generation that the hardware has honoured                */
+	struct list grants;		/* struct grant.link: ports and MSRs that pass without an exit           */
 	void *hw;			/* struct vmx_vcpu or struct svm_vcpu                                    */
 };
+
+static inline struct vcpu *cap_vcpu(const struct cap *c) { return container_of(c->object, struct vcpu, object); }
+
+/* @t, whose continuation is THREAD_CONT_VCPU_RUN, was chosen to run again: go on with the loop of vcpu_run. */
+NORETURN void vcpu_resume(struct thread *t);
+/* The guest space of @v ends: it can never run again; who is inside vcpu_run on it gets TV_EDEAD. */
+void vcpu_space_gone(struct vcpu *v);
+/* object_destroy() for vCPUs: nothing is derived from it any more, and its grants are gone.  Leaves its space, ends a vcpu_run on it
+ * with TV_EDEAD, gives back what virt->vcpu_init() and the creation took; object.c frees @v itself. */
+void vcpu_destroy(struct vcpu *v);
 
 #endif

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Address spaces: page tables and the record of what is mapped in them, and from which capability. */
+#ifndef KERNEL_SPACE_H
+#define KERNEL_SPACE_H
+
+#include <kernel/cap.h>
+#include <kernel/object.h>
+#include <lib/base.h>
+#include <lib/list.h>
+#include <lib/tree.h>
+#include <mm/pt.h>
+#include <mm/quota.h>
+
+enum space_kind {
+	SPACE_HOST = 0,		/* embedded in its domain                       */
+	SPACE_GUEST = 1,	/* TV_SPACE_GUEST: an object of its own         */
+};
+
+struct space {
+	struct object object;		/* SPACE_GUEST only                                                      */
+	uint8_t kind;			/* enum space_kind                                                       */
+	bool dying;			/* nothing new can be mapped                                             */
+	struct pt pt;
+	struct quota *quota;		/* of the domain that owns it: pays for tables and mapping nodes         */
+	uint64_t limit;			/* first address beyond it                                               */
+	struct tree mappings;		/* struct mapping.at, ordered by address                                 */
+	struct list vcpus;		/* struct vcpu.in_space                                                  */
+	uint64_t flush_generation;	/* grows whenever the space loses a translation                          */
+};
+
+/* One range of one space, mapped by one call.  The key of @at is its first address. */
+struct mapping {
+	struct node node;		/* below the REGION capability (VCPU, for a state page) it was made from */
+	struct tree_node at;
+	struct space *space;
+	uint64_t size;			/* bytes                                                                 */
+	uint64_t done;			/* bytes that are in the page tables already                             */
+	uint64_t reserved;		/* quota pages set aside for the rest                                    */
+	hpa_t pa;
+	uint32_t attr;			/* PT_*                                                                  */
+	uint32_t max;			/* PT_R, PT_W, PT_X that mem_protect may give                            */
+};
+
+static inline struct space *cap_space(const struct cap *c) { return container_of(c->object, struct space, object); }
+
+/* Set up @s; its top-level table comes out of @q.  TV_EQUOTA. */
+enum tv_err space_init(struct space *s, enum space_kind kind, struct quota *q) MUST_USE;
+/* Remove every mapping, then the tables.  false: @w ran out, call again. */
+bool space_fini(struct space *s, struct work *w) MUST_USE;
+/* object_destroy() for guest spaces. */
+bool space_destroy(struct space *s, struct work *w) MUST_USE;
+
+/*
+ * Map [@va, @va + @size) to @pa, recorded below @source (NULL: by the kernel itself), with @attr (PT_*) and at most @max rights
+ * later.  Arguments are checked but for overlap.  *@done: false: called again with the same arguments it goes on; only the first call
+ * can fail, changing nothing: TV_EEXIST, TV_EQUOTA, TV_EDEAD.
+ */
+struct map_request {
+	uint64_t va, size;
+	hpa_t pa;
+	uint32_t attr, max;
+	struct node *source;
+};
+enum tv_err space_map(struct space *s, const struct map_request *r, struct work *w, bool *done) MUST_USE;
+/*
+ * Map one page that belongs to a kernel object (a vCPU's state page) into host space @s at @va, as derived from capability @c.
+ * @rights: PT_R | PT_W.  TV_EINVAL: no user address, or misaligned; TV_EEXIST, TV_EQUOTA, TV_EDEAD.
+ */
+enum tv_err space_map_page(struct space *s, uint64_t va, struct cap *c, hpa_t pa, uint32_t rights) MUST_USE;
+/* Remove what is mapped in the range.  *@va and *@size shrink to what is left to do; TV_EQUOTA only before the first change. */
+enum tv_err space_unmap(struct space *s, uint64_t *va, uint64_t *size, struct work *w) MUST_USE;
+/* Change the rights of what is mapped in the range; as space_unmap(). */
+enum tv_err space_protect(struct space *s, uint64_t *va, uint64_t *size, uint32_t rights, struct work *w) MUST_USE;
+/* May every mapping in [@va, @va + @size) get @rights?  Advances *@va; TV_ERIGHT. */
+enum tv_err space_may_protect(const struct space *s, uint64_t *va, uint64_t end, uint32_t rights, struct work *w) MUST_USE;
+
+/* Remove one mapping; false: @w ran out, call again. */
+bool mapping_destroy(struct mapping *m, struct work *w) MUST_USE;
+
+#endif

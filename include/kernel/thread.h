@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* User threads.  One kernel stack per CPU serves them all: a thread that blocks inside the kernel leaves nothing on the stack but
+ * stores here how it goes on. */
+#ifndef KERNEL_THREAD_H
+#define KERNEL_THREAD_H
+
+#include <abi/hypercall.h>
+#include <arch/user.h>
+#include <kernel/cap.h>
+#include <kernel/notify.h>
+#include <kernel/object.h>
+#include <kernel/timer.h>
+#include <lib/base.h>
+#include <lib/list.h>
+
+struct domain;
+struct endpoint;
+struct sched;
+struct vcpu;
+
+/* What the thread waits for. */
+enum thread_wait {
+	WAIT_NONE = 0,
+	WAIT_NOTIFICATION,	/* in notification.waiters                                  */
+	WAIT_CALL,		/* in endpoint.callers: no server was waiting               */
+	WAIT_REPLY,		/* its @callee works for it                                 */
+	WAIT_SERVE,		/* in endpoint.servers: waits for a call                    */
+};
+
+/* How it goes on when it is next chosen to run. */
+enum thread_cont {
+	THREAD_CONT_NONE = 0,	/* return to user mode                                      */
+	THREAD_CONT_VCPU_RUN,	/* vcpu_resume()                                            */
+};
+
+/* Why it may not run, whatever it waits for.  A thread is ready when it waits for nothing and no bit is set. */
+#define THREAD_SUSPENDED	(1u << 0)
+#define THREAD_FAULTED		(1u << 1)
+#define THREAD_EXITED		(1u << 2)
+
+struct thread {
+	struct arch_thread arch;
+	struct object object;
+	struct domain *domain;
+	struct list in_domain;		/* domain.threads                                                       */
+	uint8_t wait;			/* enum thread_wait                                                     */
+	uint8_t cont;			/* enum thread_cont                                                     */
+	uint8_t stop;			/* THREAD_SUSPENDED, THREAD_FAULTED, THREAD_EXITED                      */
+	uint8_t call_depth;		/* calls that wait, directly or not, for what this thread does          */
+	uint32_t cpu;			/* where it ran last                                                    */
+	struct sched *own;		/* bound by sched_bind; NULL: runs only while it serves a call          */
+	struct sched *sched;		/* which it runs on now: its own, its caller's, or none                 */
+	struct list queue;		/* in what @wait says                                                   */
+	void *waits_on;			/* the notification or endpoint whose list that is                      */
+	struct thread *caller;		/* to whom it owes a reply                                              */
+	struct thread *callee;		/* WAIT_REPLY: who owes one to it                                       */
+	struct timer timer;		/* deadline of a wait or of vcpu_run                                    */
+	struct notification *bound;	/* thread_bind: its signals end vcpu_run                                */
+	struct vcpu *vcpu;		/* inside vcpu_run on it                                                */
+	uint64_t deadline;		/* of that vcpu_run                                                     */
+	uint64_t progress;		/* of a long hypercall that keeps its arguments: the address it reached */
+	uint64_t fault, fault_rip, fault_addr, exit_code;
+	struct list mail;		/* cpu.mail of another CPU that is to wake it                           */
+};
+
+static inline struct thread *cap_thread(const struct cap *c) { return container_of(c->object, struct thread, object); }
+
+static inline bool thread_ready(const struct thread *t) { return t->wait == WAIT_NONE && !t->stop; }
+/* Is there a signal that must end vcpu_run of @t?  Sticky: it stays until the thread has taken the bits. */
+static inline bool thread_signalled(const struct thread *t)
+{
+	return t->bound && __atomic_load_n(&t->bound->word, __ATOMIC_ACQUIRE) != 0;
+}
+
+/*
+ * End the call that @t is in (blocked, or in a continuation) with @status, and make it ready.  The caller has unlinked it from
+ * what it waited for.
+ */
+void thread_complete(struct thread *t, enum tv_err status);
+/* Unlink @t from what it waits for, without making it ready. */
+void thread_cancel_wait(struct thread *t);
+/* The current thread stops with an exception.  Does not return. */
+NORETURN void thread_fault(struct thread *t, uint64_t fault, uint64_t address);
+
+/* object_destroy() for threads. */
+void thread_destroy(struct thread *t);
+
+#endif
