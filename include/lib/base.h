@@ -27,6 +27,10 @@
 #define MIB			(1ull << 20)
 #define GIB			(1ull << 30)
 
+/* One access that the compiler neither repeats nor splits: for memory that someone else may write at any time. */
+#define READ_ONCE(x)		(*(const volatile __typeof__(x) *)&(x))
+#define WRITE_ONCE(x, v)	(*(volatile __typeof__(x) *)&(x) = (v))
+
 /* @a must be a power of two.  align_up() wraps to 0 for the last, partial unit of the address space. */
 static inline uint64_t align_down(uint64_t v, uint64_t a) { return v & ~(a - 1); }
 static inline uint64_t align_up(uint64_t v, uint64_t a) { return (v + a - 1) & ~(a - 1); }
