@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The sub-commands: check, image, run."""
+import argparse
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+from . import bundle, config, filetype, image, layout, machine
+from .problem import Problem, Problems
+from .session import MEANING, Session, Status
+
+MIB = 1 << 20
+
+
+def size(text):
+    value = config.parse_size(text)
+    if value is None or value < 64 * MIB:
+        raise argparse.ArgumentTypeError(f'"{text}" is no size; expected one such as 512M or 2G, at least 64M')
+    return value
+
+
+def positive(text):
+    if not text.isdigit() or not 1 <= int(text) <= 1 << 20:
+        raise argparse.ArgumentTypeError(f'"{text}" is no whole number above 0')
+    return int(text)
+
+
+def parser():
+    top = argparse.ArgumentParser(prog="trivet", description="Check, package and run systems of virtual machines on Trivet.")
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    check = commands.add_parser("check", help="check a configuration", description="Check a configuration; status 1 and a line for each error.")
+    check.add_argument("config", metavar="CONFIG.toml")
+    check.add_argument("--report", action="store_true", help="print the final layout")
+
+    make = commands.add_parser("image", help="make a bootable image", description="Make a hybrid image: BIOS and UEFI, CD and USB.")
+    make.add_argument("config", metavar="CONFIG.toml")
+    make.add_argument("-o", "--output", metavar="OUT.img", required=True)
+
+    run = commands.add_parser(
+        "run", help="run in an emulator", formatter_class=argparse.RawDescriptionHelpFormatter,
+        description="Run a configuration or an image in an emulator, its console on standard input and output.\n"
+        "Ctrl-] three times within a second ends the emulator.",
+        epilog="exit status:\n" + "\n".join(f"  {int(status):2}  {text}" for status, text in MEANING.items()))
+    run.add_argument("what", metavar="CONFIG.toml|OUT.img")
+    run.add_argument("--on", choices=["auto", "kvm", "qemu-svm", "bochs-vmx", "bochs-svm"], default="auto",
+                     help="which machine (default: KVM if it proves to nest SVM, else QEMU's emulation)")
+    run.add_argument("--cpus", type=positive, metavar="N", default=1, help="CPUs of the machine (default 1)")
+    run.add_argument("--memory", type=size, metavar="SIZE", help="memory of the machine (default: enough for the configuration, 1G for an image)")
+    run.add_argument("--firmware", choices=["bios", "uefi"], default="bios")
+    run.add_argument("--media", choices=list(machine.MEDIA), default="cd", help="what the image is presented as (default cd)")
+    run.add_argument("--timeout", type=positive, metavar="SECONDS", help="give up after so many seconds")
+    run.add_argument("--icount", action="store_true", help="count instructions: the same run every time, the TSC counts instructions")
+    run.add_argument("--direct", action="store_true", help="without boot loader: the kernel through its PVH entry")
+    run.add_argument("--append", metavar="TEXT", default="", help="more words for the hypervisor's command line")
+    run.add_argument("--verbose", action="store_true", help="print the emulator's command line")
+    return top
+
+
+def do_check(args):
+    system = config.load(args.config)
+    if args.report:
+        print("\n".join(layout.report(system)))
+    return Status.POWER_OFF
+
+
+def do_image(args):
+    image.make(layout.make(config.load(args.config)), args.output)
+    return Status.POWER_OFF
+
+
+def prepare(args, work):
+    """What to boot: QEMU's arguments and the memory of the machine.  Files that are needed only now go to the folder @work."""
+    path = Path(args.what)
+    try:
+        head = filetype.read_head(path)
+    except OSError as error:
+        raise Problem(f"{error.strerror}; expected a configuration (TOML) or an image", path) from None
+    if filetype.describe(head) == "an ISO 9660 image":
+        if args.direct or args.append:
+            raise Problem("is an image; --direct and --append need a configuration", path)
+        return machine.boot_image(path, args.media), args.memory or 1024 * MIB
+    system = config.load(path)
+    plan = layout.make(system, append=args.append)
+    memory = args.memory or layout.machine_memory(system, plan)
+    layout.check_memory(system, memory)
+    if args.direct:
+        file = work / "modules"
+        file.write_bytes(bundle.pack([(module.name, module.content()) for module in plan.modules]))
+        return machine.boot_direct(plan.kernel, file, plan.cmdline), memory
+    file = work / "trivet.img"
+    image.make(plan, file)
+    return machine.boot_image(file, args.media), memory
+
+
+def write_all(data):
+    while data:
+        data = data[os.write(1, data):]
+
+
+def do_run(args):
+    with tempfile.TemporaryDirectory(prefix="trivet-") as name:
+        try:
+            on = machine.choose(args.on)
+            machine.find_qemu()
+        except Problem as problem:
+            print(f"trivet: {problem}", file=sys.stderr)
+            return Status.NO_EMULATOR
+        boot, memory = prepare(args, Path(name))
+        command = machine.base_command(on, args.cpus, memory, args.firmware, args.icount) + boot
+        if args.verbose:
+            print(" ".join(command), file=sys.stderr)
+        end = Session(command, write_all).run(stdin=0, timeout=args.timeout)
+    if end.status != Status.POWER_OFF:
+        reason = end.reason.removeprefix("trivet: ")
+        print(f"\ntrivet: {reason}", file=sys.stderr)
+    return end.status
+
+
+def main(argv=None):
+    args = parser().parse_args(argv)
+    try:
+        return int({"check": do_check, "image": do_image, "run": do_run}[args.command](args))
+    except Problems as problems:
+        print(problems, file=sys.stderr)
+    except Problem as problem:
+        print(problem if problem.file else f"trivet: {problem}", file=sys.stderr)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    return int(Status.BAD_INPUT)

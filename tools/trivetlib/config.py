@@ -1,0 +1,276 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reads a configuration: TOML, then the schema, then what a schema cannot say.  Every error names its line and key."""
+import json
+import re
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import jsonschema
+
+from . import filetype
+from .problem import Problem, Problems, did_you_mean
+from .tomlpos import key_lines
+
+TREE = Path(__file__).resolve().parents[2]
+SCHEMA = Path(__file__).with_name("schema.json")
+GUESTS = TREE / "build" / "guests"
+
+MIB = 1 << 20
+UNITS = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
+MICROSECONDS = {"us": 1, "ms": 1000, "s": 1000000}
+MEMORY_STEP = 2 * MIB           # guest memory is mapped with large pages
+MEMORY_MIN, MEMORY_MAX = 4 * MIB, 1 << 40
+PERIOD_MIN, PERIOD_MAX = 1000, 10000000
+BUDGET_MIN = 100
+RESERVED_NAMES = ("shell",)     # console.front = "shell" is the management shell
+KERNEL_LOW = MIB                # where a bzImage is loaded at the lowest
+TYPES = {"string": "a string", "integer": "a whole number", "boolean": "true or false", "object": "a table"}
+
+
+@dataclass
+class Vm:
+    name: str
+    memory: int                 # bytes
+    kernel: Path
+    initrd: Path | None
+    cmdline: str
+    cpus: int
+    priority: int
+    budget_us: int              # both 0: no limit
+    period_us: int
+    restart: str
+    autostart: bool
+    kernel_info: filetype.BzImage | None = None
+
+
+@dataclass
+class System:
+    path: Path
+    when_all_stopped: str
+    cmdline: str
+    prefix: int                 # ASCII control code
+    front: str | None           # None: the management shell
+    vms: list = field(default_factory=list)
+
+
+def parse_size(text):
+    """Bytes of "512M"; None if @text is no size."""
+    match = re.fullmatch(r"([1-9][0-9]{0,8})([KMGT])", text)
+    return int(match[1]) * UNITS[match[2]] if match else None
+
+
+def format_size(size):
+    """The shortest exact form of @size bytes; plain bytes when it is no multiple of 1 KiB."""
+    for unit in "TGMK":
+        if size and size % UNITS[unit] == 0:
+            return f"{size // UNITS[unit]}{unit}"
+    return f"{size} bytes"
+
+
+def parse_time(text):
+    match = re.fullmatch(r"([0-9]+)(us|ms|s)", text)
+    return int(match[1]) * MICROSECONDS[match[2]]
+
+
+def dotted(path):
+    return ".".join(str(part) for part in path)
+
+
+class _Checker:
+    def __init__(self, path, data, lines):
+        self.path, self.data, self.lines = path, data, lines
+        self.problems = []
+
+    def line(self, key):
+        while key not in self.lines:
+            key = key[:-1]
+        return self.lines[key]
+
+    def problem(self, key, text):
+        self.problems.append(Problem(text, self.path, self.line(key), dotted(key) or None))
+
+    # --- the schema ---
+
+    def check_schema(self):
+        schema = json.loads(SCHEMA.read_text())
+        for error in jsonschema.Draft202012Validator(schema).iter_errors(self.data):
+            self.schema_error(tuple(error.absolute_path), error)
+
+    def schema_error(self, key, error):
+        rule, where = error.validator, error.schema
+        if rule == "additionalProperties":
+            names = list(where["properties"])
+            for word in error.instance.keys() - set(names):
+                self.problem(key + (word,), f"unknown key{did_you_mean(word, names)} (expected one of: {', '.join(names)})")
+        elif rule == "required":
+            for name in where["required"]:
+                if name not in error.instance:
+                    what = where["properties"][name]["description"]
+                    self.problem(key, f'key "{name}" is missing; expected: {what}')
+        elif rule == "pattern" and "propertyNames" in error.absolute_schema_path:
+            self.problem(key + (error.instance,), f"not a valid name; expected {where['description']}")
+        elif rule == "enum":
+            names = where["enum"]
+            hint = did_you_mean(str(error.instance), names)
+            self.problem(key, f"{json.dumps(error.instance)} is not known{hint} (expected one of: {', '.join(names)})")
+        elif rule == "type":
+            what = where.get("description", "")
+            self.problem(key, f"{self.kind(error.instance)} where {TYPES[where['type']]} belongs; expected: {what}")
+        elif rule == "minProperties":
+            self.problem(key, "no virtual machine; expected at least one table [vm.NAME]")
+        elif rule == "maxProperties":
+            self.problem(key, f"{len(error.instance)} virtual machines; expected at most {where['maxProperties']}")
+        else:
+            self.problem(key, f"{json.dumps(error.instance)}: expected {where['description']}")
+
+    @staticmethod
+    def kind(value):
+        names = {bool: "a boolean", int: "a number", float: "a number with a fraction", str: "a string", dict: "a table", list: "an array"}
+        return names.get(type(value), "a date or time")
+
+    # --- what the schema cannot say ---
+
+    def system(self):
+        system = self.data.get("system", {})
+        console = self.data.get("console", {})
+        prefix = console.get("prefix", "Ctrl-a")
+        result = System(self.path, system.get("when_all_stopped", "stay"), system.get("cmdline", ""), ord(prefix[-1].upper()) & 0x1f, None)
+        for name, table in self.data["vm"].items():
+            if name in RESERVED_NAMES:
+                self.problem(("vm", name), "this name has a meaning of its own; expected another name")
+            result.vms.append(self.vm(name, table))
+        result.front = self.front(console, result.vms)
+        self.check_load(result.vms)
+        return result
+
+    def front(self, console, vms):
+        names = [vm.name for vm in vms]
+        front = console.get("front", names[0] if len(names) == 1 else "shell")
+        if front == "shell":
+            return None
+        if front not in names:
+            self.problem(("console", "front"), f'no virtual machine "{front}"{did_you_mean(front, names + ["shell"])} '
+                         f"(expected one of: {', '.join(names + ['shell'])})")
+        return front
+
+    def vm(self, name, table):
+        key = ("vm", name)
+        memory = parse_size(table["memory"])
+        if memory % MEMORY_STEP:
+            self.problem(key + ("memory",), f"{table['memory']}: expected a multiple of {format_size(MEMORY_STEP)}")
+        elif not MEMORY_MIN <= memory <= MEMORY_MAX:
+            self.problem(key + ("memory",), f"{table['memory']}: expected a size from {format_size(MEMORY_MIN)} to {format_size(MEMORY_MAX)}")
+        budget, period = self.check_budget(key, table)
+        kernel, initrd = self.file(key + ("kernel",), table), self.file(key + ("initrd",), table)
+        vm = Vm(name, memory, kernel, initrd, table.get("cmdline", ""), table.get("cpus", 1), table.get("priority", 100), budget, period,
+                table.get("restart", "never"), table.get("autostart", True))
+        if kernel:
+            self.check_kernel(key, vm)
+        if initrd:
+            self.check_initrd(key, vm)
+        return vm
+
+    def check_budget(self, key, table):
+        if ("budget" in table) != ("period" in table):
+            have, lack = ("budget", "period") if "budget" in table else ("period", "budget")
+            self.problem(key + (have,), f'expected the key "{lack}" beside it')
+            return 0, 0
+        if "budget" not in table:
+            return 0, 0
+        budget, period = parse_time(table["budget"]), parse_time(table["period"])
+        if not PERIOD_MIN <= period <= PERIOD_MAX:
+            self.problem(key + ("period",), f"{table['period']}: expected a time from 1ms to 10s")
+        if not BUDGET_MIN <= budget <= period:
+            self.problem(key + ("budget",), f"{table['budget']}: expected a time from {BUDGET_MIN}us to the period, {table['period']}")
+        return budget, period
+
+    def check_load(self, vms):
+        """Budgets are promises as well as limits: together they must fit into the one CPU there is."""
+        limited = [vm for vm in vms if vm.budget_us and vm.period_us]
+        load = sum(vm.budget_us / vm.period_us for vm in limited)
+        if load > 1.0 + 1e-9:
+            self.problem(("vm", limited[-1].name, "budget"), f"the budgets of {', '.join(vm.name for vm in limited)} add up to "
+                         f"{load:.0%} of a CPU; expected at most 100%")
+
+    def file(self, key, table):
+        """The path that the file key names, or None when it is absent or wrong."""
+        name = table.get(key[-1])
+        if name is None:
+            return None
+        if name.startswith("guest:"):
+            return self.guest_file(key, name)
+        path = self.path.parent / name
+        try:
+            with open(path, "rb"):
+                return path
+        except FileNotFoundError:
+            near = did_you_mean(path.name, [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else [])
+            self.problem(key, f"{path}: no such file{near}")
+        except OSError as error:
+            self.problem(key, f"{path}: {error.strerror}; expected a readable file")
+        return None
+
+    def guest_file(self, key, name):
+        path = GUESTS / name.removeprefix("guest:")
+        known = ["guest:linux-cloud", "guest:busybox"]
+        if name not in known:
+            self.problem(key, f"{name}: no such guest{did_you_mean(name, known)} (expected one of: {', '.join(known)})")
+        elif not path.is_file():
+            self.problem(key, f"{name}: not prepared yet; run `make deps`")
+        else:
+            return path
+        return None
+
+    def check_kernel(self, key, vm):
+        head = filetype.read_head(vm.kernel)
+        key = key + ("kernel",)
+        if not filetype.is_bzimage(head):
+            self.problem(key, f"{vm.kernel}: is {filetype.describe(head)}; expected a Linux bzImage for x86-64")
+            return
+        vm.kernel_info = info = filetype.BzImage(head)
+        if not (info.high and info.entry64):
+            self.problem(key, f"{vm.kernel}: is a bzImage without 64-bit entry (boot protocol {info.protocol >> 8}.{info.protocol & 255:02}); "
+                         "expected a Linux bzImage for x86-64")
+            return
+        need = KERNEL_LOW + max(info.init_size, vm.kernel.stat().st_size)
+        if need > vm.memory:
+            self.problem(key, f"{vm.kernel}: needs {need // MIB + 1}M while it starts, which is more than the memory, "
+                         f"{format_size(vm.memory)}")
+        if len(vm.cmdline) > info.cmdline_size:
+            self.problem(key[:-1] + ("cmdline",), f"{len(vm.cmdline)} characters; this kernel takes at most {info.cmdline_size}")
+
+    def check_initrd(self, key, vm):
+        head = filetype.read_head(vm.initrd)
+        key = key + ("initrd",)
+        if not (head.startswith((b"070701", b"070702")) or filetype.compression(head)):
+            self.problem(key, f"{vm.initrd}: is {filetype.describe(head)}; expected a cpio archive, compressed or not")
+            return
+        size = vm.initrd.stat().st_size
+        used = KERNEL_LOW + (vm.kernel_info.init_size if vm.kernel_info else 0)
+        if size + used > vm.memory:
+            self.problem(key, f"{vm.initrd}: {size // MIB + 1}M do not fit into the memory, {format_size(vm.memory)}, "
+                         f"beside the kernel, {used // MIB + 1}M")
+
+
+def load(path):
+    """The System that the file @path describes.  Raises Problem or Problems."""
+    path = Path(path)
+    try:
+        text = path.read_bytes().decode()
+        data = tomllib.loads(text)
+    except OSError as error:
+        raise Problem(f"{error.strerror}; expected a configuration file (TOML)", path) from None
+    except UnicodeDecodeError as error:
+        raise Problem(f"is {filetype.describe(filetype.read_head(path))}; expected a configuration file (TOML): {error.reason}", path) from None
+    except tomllib.TOMLDecodeError as error:
+        place = re.search(r" \(at line (\d+), column (\d+)\)$", str(error))
+        line = int(place[1]) if place else text.count("\n") + 1
+        raise Problem(re.sub(r" \(at .*\)$", "", str(error)) + (f" (column {place[2]})" if place else " (end of file)"), path, line) from None
+    checker = _Checker(path, data, key_lines(text))
+    checker.check_schema()
+    if not checker.problems:
+        system = checker.system()
+    if checker.problems:
+        raise Problems(checker.problems)
+    return system

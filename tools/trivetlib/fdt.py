@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Compiles a configuration into the flattened device tree that root reads.
+
+	/ { compatible = "trivet,system-1"; when-all-stopped = "poweroff" | "stay";
+	    console { prefix = <control code>; front = "name of a VM"; };	absent front: the management shell
+	    vms { vm@0 { name, kernel, initrd, cmdline, restart = "..."; memory = /bits/ 64 <bytes>;
+			 cpus, priority, budget-us, period-us, autostart = <u32>; }; };
+	    drivers { serial { image = "serial.elf"; }; }; };
+
+kernel and initrd hold names of boot modules."""
+import libfdt
+
+
+def compile_system(system, module_of):
+    """The FDT as bytes; @module_of maps the path of a guest's file to the name of its boot module."""
+    tree = libfdt.FdtSw()
+    tree.finish_reservemap()
+    with tree.add_node(""):
+        tree.property_string("compatible", "trivet,system-1")
+        tree.property_string("when-all-stopped", system.when_all_stopped)
+        with tree.add_node("console"):
+            tree.property_u32("prefix", system.prefix)
+            if system.front:
+                tree.property_string("front", system.front)
+        with tree.add_node("vms"):
+            for index, vm in enumerate(system.vms):
+                with tree.add_node(f"vm@{index}"):
+                    add_vm(tree, vm, module_of)
+        with tree.add_node("drivers"), tree.add_node("serial"):
+            tree.property_string("image", "serial.elf")
+    return bytes(tree.as_fdt().as_bytearray())
+
+
+def add_vm(tree, vm, module_of):
+    tree.property_string("name", vm.name)
+    tree.property_u64("memory", vm.memory)
+    tree.property_u32("cpus", vm.cpus)
+    tree.property_string("kernel", module_of[vm.kernel])
+    if vm.initrd:
+        tree.property_string("initrd", module_of[vm.initrd])
+    tree.property_string("cmdline", vm.cmdline)
+    tree.property_u32("priority", vm.priority)
+    tree.property_u32("budget-us", vm.budget_us)
+    tree.property_u32("period-us", vm.period_us)
+    tree.property_string("restart", vm.restart)
+    tree.property_u32("autostart", int(vm.autostart))

@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The boot modules of a system: which files, under which names, in which order."""
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import fdt
+from .config import TREE, format_size
+from .problem import Problem
+
+BUILD = TREE / "build"
+KERNEL = "trivet.elf"
+PROGRAMS = {"root": "root.elf", "vmm": "vmm.elf", "serial": "serial.elf"}
+MODULES_MAX = 32                # BOOT_MODULES in include/kernel/boot_info.h
+PAGE = 4096
+MIB = 1 << 20
+
+
+@dataclass
+class Module:
+    name: str                   # first word of the module's command line
+    path: Path | None           # where its content is, or
+    data: bytes | None = None   # the content itself
+
+    def size(self):
+        return len(self.data) if self.path is None else self.path.stat().st_size
+
+    def content(self):
+        return self.data if self.path is None else self.path.read_bytes()
+
+
+@dataclass
+class Layout:
+    kernel: Path                # the hypervisor
+    cmdline: str                # its command line
+    modules: list
+
+    def size(self):
+        """Bytes of memory that the hypervisor and its modules take before anything runs."""
+        return self.kernel.stat().st_size + sum(m.size() + PAGE for m in self.modules)
+
+
+def guest_modules(system):
+    """One module per file, also where several VMs use it: {path: name}."""
+    names, by_file = {}, {}
+    for vm in system.vms:
+        for kind, path in (("kernel", vm.kernel), ("initrd", vm.initrd)):
+            if path is not None:
+                names[path] = by_file.setdefault(path.resolve(), f"{vm.name}.{kind}")
+    return names
+
+
+def built(name, build):
+    path = build / name
+    if not path.is_file():
+        raise Problem("is missing; run `make` first", path)
+    return path
+
+
+def make(system, build=None, append="", replace=None):
+    """The Layout of @system from the programs in @build; @append goes to the hypervisor's command line.
+    @replace, {"root": path}, puts other programs in place (tests)."""
+    build = build or BUILD
+    replace = replace or {}
+    names = guest_modules(system)
+    modules = [Module(name, replace.get(name) or built(file, build)) for name, file in PROGRAMS.items()]
+    modules.insert(1, Module("config", None, fdt.compile_system(system, names)))
+    seen = set()
+    for path, name in names.items():
+        if name not in seen:
+            seen.add(name)
+            modules.append(Module(name, path))
+    if len(modules) > MODULES_MAX:
+        raise Problem(f"{len(modules)} boot modules; expected at most {MODULES_MAX}", system.path)
+    return Layout(built(KERNEL, build), " ".join(filter(None, [system.cmdline, append])), modules)
+
+
+def machine_memory(system, layout):
+    """A size for the machine that holds @system comfortably: bytes, a multiple of 256 MiB."""
+    need = sum(vm.memory for vm in system.vms if vm.autostart) + 2 * layout.size() + 256 * MIB
+    return -(-need // (256 * MIB)) * 256 * MIB
+
+
+def check_memory(system, memory):
+    """Raises a Problem when VMs that start at boot cannot all get their memory from a machine of @memory bytes."""
+    need = sum(vm.memory for vm in system.vms if vm.autostart)
+    if need + 64 * MIB > memory:
+        raise Problem(f"memory is over-committed: the virtual machines have {format_size(need)} together, the hypervisor needs "
+                      f"about 64M beside it, the machine has {format_size(memory)}", system.path)
+
+
+def report(system):
+    """The lines of `trivet check --report`."""
+    names = guest_modules(system)
+    prefix = "Ctrl-" + chr(system.prefix | 0x40).lower()
+    yield f"when all VMs have stopped: {system.when_all_stopped}"
+    yield f"console: prefix {prefix}, front: {system.front or 'management shell'}"
+    if system.cmdline:
+        yield f"hypervisor command line: {system.cmdline}"
+    for index, vm in enumerate(system.vms):
+        limit = f"at most {vm.budget_us} us of each {vm.period_us} us" if vm.budget_us else "no limit"
+        yield f"vm {index}: {vm.name} ({prefix} {index + 1}): {format_size(vm.memory)}, {vm.cpus} CPU, priority {vm.priority}, {limit}, " \
+            f"restart {vm.restart}, {'started at boot' if vm.autostart else 'not started at boot'}"
+        yield f"  kernel:  {names[vm.kernel]} = {vm.kernel}: Linux {vm.kernel_info.version.split()[0]}, needs {vm.kernel_info.init_size >> 20}M to start"
+        if vm.initrd:
+            yield f"  initrd:  {names[vm.initrd]} = {vm.initrd}: {vm.initrd.stat().st_size >> 10} KiB"
+        yield f"  cmdline: {vm.cmdline}"
+        for base, size in guest_ram(vm.memory):
+            yield f"  memory:  {base:#014x}-{base + size - 1:#014x} {format_size(size)}"
+    yield f"memory of all VMs that start at boot: {format_size(sum(vm.memory for vm in system.vms if vm.autostart))}"
+
+
+def guest_ram(memory):
+    """(base, size) of the guest's memory: all of it from 0 up to the hole of the devices below 4 GiB, the rest above."""
+    hole = 3 << 30
+    low = min(memory, hole)
+    return [(0, low)] + ([(4 << 30, memory - low)] if memory > low else [])
