@@ -79,7 +79,7 @@ help:
 	@echo 'make run       boot $(CONFIG) in an emulator (CONFIG=...)'
 	@echo 'make test      run all tests (T=pattern: only those whose name contains it)'
 	@echo 'make check     style checks'
-	@echo 'make fuzz      fuzz for a while (T=pattern, SECONDS=60 each)'
+	@echo 'make fuzz      fuzz for a while (T=pattern, FUZZ_SECONDS=60 each)'
 	@echo 'make bench     print the measurements'
 	@echo 'make image     make $(B)/trivet.img from $(CONFIG)'
 	@echo 'make coverage  coverage of the unit tests, as HTML in $(B)/coverage'
@@ -104,7 +104,7 @@ check:
 	$(Q)status=0; for script in tools/check/*.sh; do sh $$script || status=1; done; exit $$status
 
 fuzz: tests
-	$(Q)$(PYTHON) tests/run.py --fuzz $(or $(SECONDS),60) $(T)
+	$(Q)$(PYTHON) tests/run.py --fuzz $(or $(FUZZ_SECONDS),60) $(T)
 
 coverage:
 	$(Q)$(MAKE) --no-print-directory B=$(B)/coverage SANITIZE='--coverage' tests-unit
@@ -159,7 +159,8 @@ $(B)/serial.elf: $(call objs,$(SERIAL))
 $(B)/root.elf $(B)/vmm.elf $(B)/serial.elf: vmm/rt/user.ld $(RT_OBJ)
 	$(call say,LINK,$@)$(LD) $(LDFLAGS) -T vmm/rt/user.ld -o $@ $(filter %.o,$^) -L/usr/lib/x86_64-linux-gnu $(LIBS)
 
-$(call objs,$(VMM)): UCFLAGS += -Ivmm -I$(B)
+# In vmm/, as in arch/, a folder's headers are <folder/name.h>.
+$(B)/user/vmm/%.o $(B)/user/tests/user/%.o: UCFLAGS += -Ivmm -I$(B)
 $(call objs,$(VMM)): | $(patsubst vmm/acpi/%.asl,$(B)/%.h,$(wildcard vmm/acpi/*.asl))
 
 $(B)/user/%.c.o: %.c

@@ -20,7 +20,7 @@ MIB = 1 << 20
 UNITS = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 MICROSECONDS = {"us": 1, "ms": 1000, "s": 1000000}
 MEMORY_STEP = 2 * MIB           # guest memory is mapped with large pages
-MEMORY_MIN, MEMORY_MAX = 4 * MIB, 1 << 40
+MEMORY_MIN, MEMORY_MAX = 16 * MIB, 1 << 40
 PERIOD_MIN, PERIOD_MAX = 1000, 10000000
 BUDGET_MIN = 100
 RESERVED_NAMES = ("shell",)     # console.front = "shell" is the management shell
@@ -145,13 +145,13 @@ class _Checker:
         return result
 
     def front(self, console, vms):
-        names = [vm.name for vm in vms]
-        front = console.get("front", names[0] if len(names) == 1 else "shell")
+        names = [vm.name for vm in vms] + ["shell"]
+        front = console.get("front", names[0] if len(vms) == 1 else "shell")
         if front == "shell":
             return None
         if front not in names:
-            self.problem(("console", "front"), f'no virtual machine "{front}"{did_you_mean(front, names + ["shell"])} '
-                         f"(expected one of: {', '.join(names + ['shell'])})")
+            self.problem(("console", "front"), f'no virtual machine "{front}"{did_you_mean(front, names)} '
+                         f"(expected one of: {', '.join(names)})")
         return front
 
     def vm(self, name, table):

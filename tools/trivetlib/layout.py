@@ -110,7 +110,8 @@ def report(system):
 
 
 def guest_ram(memory):
-    """(base, size) of the guest's memory: all of it from 0 up to the hole of the devices below 4 GiB, the rest above."""
-    hole = 3 << 30
-    low = min(memory, hole)
-    return [(0, low)] + ([(4 << 30, memory - low)] if memory > low else [])
+    """(base, size) of the guest's memory, as vmm/layout.h divides it."""
+    if memory <= 0xb0000000:
+        return [(0, memory)]
+    split = 2 << 30
+    return [(0, split), (4 << 30, memory - split)]

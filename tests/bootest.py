@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tests that need a machine: a program in root's place (tests/user), or a tiny guest under root and a monitor (tests/guest).
+
+The program prints lines that begin with `PASS:`, `FAIL:` or `SKIP:` on the console, and `DONE` when it is through.  What it
+needs stands in comments of its source, one `key: value` each:
+
+	cmdline: words for the hypervisor's command line
+	memory: 256M				of the machine
+	cpu: max,+svm,-x2apic			QEMU's -cpu
+	modules: name=path ...			further boot modules (tests/user)
+	expect: panic				the run must end so instead of with DONE: panic, cannot-run, reset, power-off
+	vm-memory: 64M				of the guest (tests/guest)"""
+import re
+import tempfile
+from pathlib import Path
+
+from trivetlib import bundle, config, layout, machine
+from trivetlib.session import Session, Status
+
+TREE = config.TREE
+ENDS = {"panic": Status.PANIC, "cannot-run": Status.CANNOT_RUN, "reset": Status.RESET, "power-off": Status.POWER_OFF}
+KEY = re.compile(r"^(?:/\*|//|;|\s\*)?\s*(cmdline|memory|cpu|modules|expect|vm-memory): *(.*?) *(?:\*/)?$", re.M)
+RESULT = re.compile(rb"(PASS|FAIL|SKIP): *(.*)")
+
+
+def wishes(path):
+    """The keys that the test's source sets."""
+    source = next((TREE / "tests" / path.parent.name).glob(f"{path.stem}.*"))
+    head = source.read_text().split("\n#include", 1)[0]
+    return dict(KEY.findall(head))
+
+
+def user_layout(path, wish):
+    """The hypervisor with the program @path as its root module."""
+    extra = [layout.Module(name, TREE / file) for name, file in (word.split("=", 1) for word in wish.get("modules", "").split())]
+    return layout.Layout(layout.built(layout.KERNEL, layout.BUILD), wish.get("cmdline", ""), [layout.Module("root", path), *extra])
+
+
+def guest_layout(path, wish):
+    """The whole system with one VM, whose kernel is @path and whose end is the end of the machine."""
+    vm = config.Vm("test", config.parse_size(wish.get("vm-memory", "64M")), path, None, "", 1, 100, 0, 0, "never", True)
+    system = config.System(path, "poweroff", wish.get("cmdline", ""), 1, "test", [vm])
+    return layout.make(system)
+
+
+def run(kind, path, log, seconds):
+    """[(outcome, name, detail)] of one test; everything it printed goes to the file @log."""
+    wish = wishes(path)
+    plan = (user_layout if kind == "user" else guest_layout)(path, wish)
+    memory = config.parse_size(wish.get("memory", "512M"))
+    results = []
+
+    def on_line(line):
+        if match := RESULT.search(line):
+            results.append(({b"PASS": "pass", b"FAIL": "fail", b"SKIP": "skip"}[match[1]], match[2].decode(errors="replace"), ""))
+        return Status.POWER_OFF if line.strip() == b"DONE" or line.endswith(b" DONE") else None
+
+    with tempfile.TemporaryDirectory(prefix="trivet-") as work, open(log, "wb") as output:
+        file = Path(work) / "modules"
+        file.write_bytes(bundle.pack([(m.name, m.content()) for m in plan.modules]))
+        command = machine.base_command(memory=memory, cpu=wish.get("cpu"))
+        command += machine.boot_direct(plan.kernel, file, plan.cmdline) + ["-device", "isa-debug-exit,iobase=0xf4,iosize=4"]
+        end = Session(command, output.write, on_line).run(timeout=seconds)
+        output.write(f"\n--- {end.status.name}: {end.reason}\n".encode())
+    wanted = ENDS[wish["expect"]] if "expect" in wish else Status.POWER_OFF
+    if "expect" in wish:
+        results.append(("pass" if end.status == wanted else "fail", f"ends with {wish['expect']}", end.reason))
+    elif end.status != wanted:
+        results.append(("fail", "runs to the end", end.reason))
+    return results
