@@ -7,7 +7,10 @@
 
 struct vm;
 
-/* How a model is reached.  @off counts from the base of the range; @size is 1, 2, 4 or 8 and [@off, @off + @size) is inside. */
+/*
+ * How a model is reached.  @off counts from the base of the range; @size is 1, 2, 4 or 8 and [@off, @off + @size) is inside.
+ * Either may be NULL: such accesses are unclaimed.
+ */
 struct bus_ops {
 	uint64_t (*read)(void *dev, uint64_t off, unsigned size);
 	void (*write)(void *dev, uint64_t off, unsigned size, uint64_t val);

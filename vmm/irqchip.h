@@ -45,8 +45,13 @@ enum apic_mode {
 	APIC_FIXED = 0, APIC_LOWEST = 1, APIC_SMI = 2, APIC_NMI = 4, APIC_INIT = 5, APIC_SIPI = 6, APIC_EXTINT = 7,
 };
 
+/* "Destination Shorthand" of the ICR. */
+enum apic_shorthand { APIC_DEST = 0, APIC_SELF = 1, APIC_ALL = 2, APIC_OTHERS = 3 };
+
 /* An interrupt on its way to one or more local APICs. */
 struct apic_msg {
+	const struct lapic *from;	/* the sender of an IPI, or NULL */
+	uint8_t shorthand;		/* enum apic_shorthand: other than APIC_DEST needs @from, @dest is then unused */
 	uint32_t dest;		/* APIC ID or logical destination */
 	uint8_t vector;
 	uint8_t mode;		/* enum apic_mode, or a reserved value: dropped */
@@ -69,16 +74,13 @@ bool irqchip_message(struct irqchip *c, const struct apic_msg *m);
 /* A device's memory write to the interrupt address range.  Any thread, no lock.  False: @addr is no such address. */
 bool msi_deliver(struct irqchip *c, uint64_t addr, uint32_t data);
 
-/* Is the PIC asking for an interrupt?  Any thread, no lock; lapic_extint() adds whether a given vCPU listens to it. */
+/* For the models themselves: is the PIC asking for an interrupt?  Any thread, no lock. */
 bool irqchip_pic_intr(const struct irqchip *c);
 
-/*
- * The interrupt acknowledge cycle of a vCPU that takes an ExtINT: vector 0 ... 255 (the PIC's spurious one if the
- * request has gone).  Takes the device lock itself.
- */
+/* ... the interrupt acknowledge cycle, see lapic_extint_ack(): takes the device lock ... */
 uint8_t irqchip_inta(struct irqchip *c);
 
-/* For the models themselves: a local APIC saw the EOI of level-triggered @vector (takes the device lock) ... */
+/* ... a local APIC saw the EOI of level-triggered @vector (takes the device lock) ... */
 void irqchip_eoi(struct irqchip *c, uint8_t vector);
 /* ... the PIC's output changed (device lock held). */
 void irqchip_pic_changed(struct irqchip *c, bool intr);

@@ -9,7 +9,7 @@
 struct i8042_state {
 	uint8_t command_byte;		/* controller RAM byte 0 */
 	uint8_t out;			/* the output buffer ... */
-	bool out_full, out_aux;		/* ... is it full, and from the second port? */
+	bool out_full, out_timeout;	/* ... is it full, and only because a device did not answer? */
 	uint8_t pending;		/* command that waits for its data byte, 0 = none */
 	uint8_t output_port;
 	uint8_t ram[31];		/* controller RAM bytes 1-31 */

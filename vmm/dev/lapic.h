@@ -10,7 +10,7 @@
  *
  *	lapic_timer_run(l, clock_now());
  *	ev = lapic_events_take(l, LAPIC_EV_INIT | LAPIC_EV_SIPI | ...);	INIT: vCPU reset + lapic_reset(l, true)
- *	if (lapic_extint(l) && can inject)		inject(irqchip_inta(chip));
+ *	if (lapic_extint(l) && can inject)		inject(lapic_extint_ack(l));
  *	else if ((v = lapic_pending(l)) >= 0 && can inject)	{ lapic_accept(l, v); inject(v); }
  *	vcpu_run(..., min(lapic_deadline(l), timer_queue_next(q)));
  *
@@ -38,14 +38,14 @@ enum lapic_event {
 	LAPIC_EV_INIT	= 1u << 1,
 	LAPIC_EV_SIPI	= 1u << 2,
 	LAPIC_EV_SMI	= 1u << 3,	/* there is no SMM: the core drops it */
-	LAPIC_EV_EXTINT	= 1u << 4,	/* used by lapic_extint() itself */
+	LAPIC_EV_EXTINT	= 1u << 4,	/* for lapic_extint() and lapic_extint_ack(); the core leaves it alone */
 };
 
 enum lapic_lvt { LVT_TIMER, LVT_THERMAL, LVT_PERF, LVT_LINT0, LVT_LINT1, LVT_ERROR, LVT_COUNT };
 
 /* Everything the guest can see or that decides what it will see.  Plain data: may be saved and restored. */
 struct lapic_state {
-	uint64_t base;				/* IA32_APIC_BASE */
+	uint64_t base;				/* IA32_APIC_BASE; atomic */
 	uint64_t icr;
 	uint32_t id;				/* x2APIC ID; the xAPIC one is its low byte */
 	uint32_t tpr, ldr, dfr, svr;
@@ -58,7 +58,7 @@ struct lapic_state {
 	uint64_t tsc_offset;			/* guest TSC - host TSC */
 	uint32_t irr[8], isr[8], tmr[8];	/* irr, tmr: atomic, written by any thread */
 	uint32_t events;			/* atomic: enum lapic_event, SIPI vector in bits 15:8 */
-	uint32_t lines;				/* levels of LINT0 (bit 0) and LINT1 (bit 1) */
+	uint32_t lint0;				/* atomic: level of the LINT0 input */
 };
 
 struct lapic_config {
@@ -86,9 +86,22 @@ bool lapic_init(struct lapic *l, struct irqchip *chip, struct vcpu *v, const str
 /* Reset.  With @init, as by an INIT: the mode (IA32_APIC_BASE) and the ID stay. */
 void lapic_reset(struct lapic *l, bool init);
 
-/* The mode. */
-static inline bool lapic_enabled(const struct lapic *l) { return (l->s.base & APIC_BASE_EN) != 0; }
-static inline bool lapic_is_x2apic(const struct lapic *l) { return (l->s.base & APIC_BASE_EXTD) != 0; }
+/*
+ * What the firmware of a PC leaves on the bootstrap CPU ("virtual wire"): enabled, LINT0 = ExtINT (the PIC), LINT1 = NMI.
+ * For loaders that start a guest without firmware; call after lapic_reset(l, false).
+ */
+void lapic_virtual_wire(struct lapic *l);
+
+/* The mode.  Any thread. */
+static inline bool lapic_enabled(const struct lapic *l)
+{
+	return (__atomic_load_n(&l->s.base, __ATOMIC_RELAXED) & APIC_BASE_EN) != 0;
+}
+
+static inline bool lapic_is_x2apic(const struct lapic *l)
+{
+	return (__atomic_load_n(&l->s.base, __ATOMIC_RELAXED) & APIC_BASE_EXTD) != 0;
+}
 
 /*
  * Where the 4 KiB of registers are now, LAPIC_NO_MMIO if disabled or in x2APIC mode.  The core compares the guest-physical
@@ -96,7 +109,7 @@ static inline bool lapic_is_x2apic(const struct lapic *l) { return (l->s.base & 
  * moving it over RAM has no effect there.
  */
 uint64_t lapic_mmio_base(const struct lapic *l);
-uint32_t lapic_mmio_read(struct lapic *l, uint64_t off, unsigned size);
+uint64_t lapic_mmio_read(struct lapic *l, uint64_t off, unsigned size);
 void lapic_mmio_write(struct lapic *l, uint64_t off, unsigned size, uint64_t val);
 
 /* MSRs 0x800 ... 0x8FF.  False: raise #GP(0). */
@@ -123,8 +136,10 @@ int lapic_pending(const struct lapic *l);
 int lapic_highest_irr(const struct lapic *l);
 /* The CPU takes @vector, which lapic_pending() has just returned. */
 void lapic_accept(struct lapic *l, int vector);
-/* Should this vCPU take an interrupt from the PIC (vector from irqchip_inta())? */
+/* Should this vCPU take an interrupt from the PIC? */
 bool lapic_extint(const struct lapic *l);
+/* It takes it: the acknowledge cycle, returns the vector (0 ... 255).  Takes the device lock. */
+uint8_t lapic_extint_ack(struct lapic *l);
 /* Anything at all to be done before this vCPU may sleep in HLT: interrupt, ExtINT, NMI, INIT, SIPI, SMI?  */
 bool lapic_has_work(const struct lapic *l);
 
@@ -138,12 +153,16 @@ static inline uint8_t lapic_sipi_vector(uint32_t events) { return (uint8_t)(even
 static inline uint64_t lapic_deadline(const struct lapic *l) { return l->s.timer_fire; }
 void lapic_timer_run(struct lapic *l, uint64_t now);
 
-/* Any thread: messages.  lapic_post() is for irqchip.c, which finds the destinations. */
-bool lapic_post(struct lapic *l, const struct apic_msg *m);
+/*
+ * Any thread.  For irqchip.c: does @m address this APIC; take it (true if accepted); the priority of what this APIC is
+ * doing, for lowest-priority delivery; the level of the LINT0 input, which is the PIC's output.
+ */
 bool lapic_matches(const struct lapic *l, const struct apic_msg *m);
+bool lapic_post(struct lapic *l, const struct apic_msg *m);
 uint32_t lapic_arbitration(const struct lapic *l);
+void lapic_lint0_set(struct lapic *l, bool level);
 
-/* A local interrupt source of this vCPU (thermal, performance counter; LINT1 is NMI on PCs). */
+/* Any thread.  A local interrupt source fires: thermal, performance counter, or an edge on LINT1 (NMI on PCs). */
 void lapic_local(struct lapic *l, enum lapic_lvt source);
 
 #endif

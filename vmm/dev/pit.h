@@ -10,17 +10,19 @@
 #define PIT_HZ 1193182ull
 
 struct pit_channel {
-	uint64_t start;			/* PIT tick at which the present count was loaded (adjusted for pauses) */
+	uint64_t start;			/* PIT tick at which the present count began (as if it had never been paused) */
+	uint64_t frozen;		/* ticks counted when the gate closed */
 	uint32_t reload;		/* 1 ... 65536 ticks */
-	uint32_t frozen;		/* ticks already counted when the gate closed */
-	uint16_t latch;
+	uint16_t latch;			/* count latched for reading ... */
+	uint8_t latched;		/* ... and how many of its bytes are still to be read */
 	uint8_t control;		/* bits 5:0 of the control word */
-	uint8_t status_latch;
+	uint8_t status;			/* latched status ... */
+	bool status_latched;		/* ... not read yet */
 	uint8_t write_low;		/* first byte of a two-byte write */
-	bool gate, running, null_count;
-	bool write_high_next, read_high_next;
-	uint8_t latched;		/* bytes of @latch still to be read */
-	bool status_latched;
+	bool write_high, read_high;	/* the next byte is the high one */
+	bool gate;			/* level of the gate input */
+	bool loaded;			/* a count was written since the control word */
+	bool running;			/* it counts, or would if the gate were open */
 };
 
 struct pit_state {
