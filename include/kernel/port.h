@@ -22,5 +22,7 @@ struct grant {
 
 /* Take the ports or MSRs away again and free @g. */
 void grant_end(struct grant *g);
+/* The same with all in @list (of a domain or vCPU that ends); false: @w ran out, call again. */
+bool grants_end(struct list *list, struct work *w) MUST_USE;
 
 #endif

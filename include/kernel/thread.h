@@ -79,6 +79,8 @@ static inline bool thread_signalled(const struct thread *t)
 void thread_complete(struct thread *t, enum tv_err status);
 /* Unlink @t from what it waits for, without making it ready. */
 void thread_cancel_wait(struct thread *t);
+/* Its timer fired: a wait with a deadline ends with TV_ETIMEOUT.  (In vcpu_run the interrupt itself has left the guest.) */
+void thread_timeout(struct thread *t);
 /* The current thread stops with an exception.  Does not return. */
 NORETURN void thread_fault(struct thread *t, uint64_t fault, uint64_t address);
 

@@ -49,7 +49,8 @@ struct pt_dead {
 	unsigned count;
 };
 
-/* How many table pages mapping [@va, @va + @size) to @pa can need at most; reserve them first. */
+/* How many table pages mapping [@va, @va + @size) to @pa can need at most, whatever else is mapped or unmapped around the range
+ * until it is done: existing tables do not count as there.  Reserve them first. */
 uint64_t pt_tables_needed(const struct pt *pt, uint64_t va, uint64_t pa, uint64_t size);
 /*
  * Map [@va, @va + @size) to @pa with the largest leaves that alignment and format allow.  All page aligned, not mapped yet.
@@ -59,7 +60,8 @@ void pt_map(struct pt *pt, uint64_t va, hpa_t pa, uint64_t size, uint32_t attr, 
 /* Remove what is mapped in the range.  Large leaves that the range cuts are split (at most 2 x (levels - 1) tables out of @q's
  * reservation); emptied tables go to @dead.  The caller flushes, then calls pt_free_dead(). */
 void pt_unmap(struct pt *pt, uint64_t va, uint64_t size, struct quota *q, struct pt_dead *dead);
-/* Change the rights of what is mapped in the range; splits as pt_unmap does, merges neighbours that became alike. */
+/* Change the rights of what is mapped in the range; splits as pt_unmap does, merges neighbours that became alike into larger
+ * leaves, but only leaves that lie inside the range: no leaf ever spans two ranges that are accounted for separately. */
 void pt_protect(struct pt *pt, uint64_t va, uint64_t size, uint32_t attr, struct quota *q, struct pt_dead *dead);
 /* The leaf that translates @va: its physical address for exactly @va and PT_* attributes; false: not mapped. */
 bool pt_lookup(const struct pt *pt, uint64_t va, hpa_t *pa, uint32_t *attr, uint64_t *leaf_size);

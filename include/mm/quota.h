@@ -21,6 +21,10 @@ struct quota {
 };
 
 void quota_init(struct quota *q, uint64_t pages);
+/* Move @pages of what @from has not used to the limit of @to, for which @from counts them as used; false: not there. */
+bool quota_give(struct quota *from, struct quota *to, uint64_t pages) MUST_USE;
+/* The way back: @from lowers its limit by @pages that it has not used; false: it uses them. */
+bool quota_return(struct quota *from, struct quota *to, uint64_t pages) MUST_USE;
 /* One zeroed page, or NULL when the quota is exhausted.  @q == NULL: the kernel itself pays. */
 void *quota_frame_alloc(struct quota *q) MUST_USE;
 void *quota_frames_alloc(struct quota *q, unsigned count) MUST_USE;
