@@ -82,9 +82,10 @@ def prepare(args, work):
             raise Problem("is an image; --direct and --append need a configuration", path)
         return machine.boot_image(path, args.media), args.memory or 1024 * MIB
     system = config.load(path)
+    if args.memory:
+        layout.check_memory(system, args.memory)
     plan = layout.make(system, append=args.append)
     memory = args.memory or layout.machine_memory(system, plan)
-    layout.check_memory(system, memory)
     if args.direct:
         file = work / "modules"
         file.write_bytes(bundle.pack([(module.name, module.content()) for module in plan.modules]))
@@ -111,7 +112,9 @@ def do_run(args):
         command = machine.base_command(on, args.cpus, memory, args.firmware, args.icount) + boot
         if args.verbose:
             print(" ".join(command), file=sys.stderr)
-        end = Session(command, write_all).run(stdin=0, timeout=args.timeout)
+        session = Session(command, write_all)
+        session.catch_signals()
+        end = session.run(stdin=0, timeout=args.timeout)
     if end.status != Status.POWER_OFF:
         reason = end.reason.removeprefix("trivet: ")
         print(f"\ntrivet: {reason}", file=sys.stderr)

@@ -179,15 +179,16 @@ class _Checker:
         if "budget" not in table:
             return 0, 0
         budget, period = parse_time(table["budget"]), parse_time(table["period"])
+        found = len(self.problems)
         if not PERIOD_MIN <= period <= PERIOD_MAX:
             self.problem(key + ("period",), f"{table['period']}: expected a time from 1ms to 10s")
         if not BUDGET_MIN <= budget <= period:
             self.problem(key + ("budget",), f"{table['budget']}: expected a time from {BUDGET_MIN}us to the period, {table['period']}")
-        return budget, period
+        return (budget, period) if len(self.problems) == found else (0, 0)
 
     def check_load(self, vms):
         """Budgets are promises as well as limits: together they must fit into the one CPU there is."""
-        limited = [vm for vm in vms if vm.budget_us and vm.period_us]
+        limited = [vm for vm in vms if vm.budget_us]
         load = sum(vm.budget_us / vm.period_us for vm in limited)
         if load > 1.0 + 1e-9:
             self.problem(("vm", limited[-1].name, "budget"), f"the budgets of {', '.join(vm.name for vm in limited)} add up to "

@@ -82,7 +82,7 @@ class Session:
     def __init__(self, command, sink, on_line=None, qmp_commands=()):
         self.command, self.sink, self.on_line = command, sink, on_line
         self.qmp_commands = list(qmp_commands)      # sent at the start, before the first instruction
-        self.end = None
+        self.process = self.end = None
         self.verdict = None                         # what the log has said: PANIC or CANNOT_RUN, and its line
         self.line = b""
         self.to_console, self.qmp_input = b"", b""
@@ -128,11 +128,15 @@ class Session:
         with self.process.stderr:
             return self.process.stderr.read().decode(errors="replace").strip()
 
-    def run(self, stdin=None, timeout=None):
-        """Run to the end; returns an End.  @stdin: file descriptor whose input goes to the console."""
+    def catch_signals(self):
+        """From now on these signals end the run in good order.  For the main thread of a program."""
         def ended(number, _):
             self.finish(Status.ENDED_BY_USER, f"ended by signal {signal.Signals(number).name}")
-        handlers = {number: signal.signal(number, ended) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, ended)
+
+    def run(self, stdin=None, timeout=None):
+        """Run to the end; returns an End.  @stdin: file descriptor whose input goes to the console."""
         try:
             self.start()
             if stdin is not None:
@@ -140,9 +144,7 @@ class Session:
             with RawTerminal(stdin):
                 self.loop(None if timeout is None else time.monotonic() + timeout, timeout)
         finally:
-            messages = self.stop() if hasattr(self, "process") else ""
-            for number, handler in handlers.items():
-                signal.signal(number, handler)
+            messages = self.stop() if self.process else ""
         if self.end.status == Status.EMULATOR_DIED and messages:
             self.end = End(self.end.status, f"{self.end.reason}: {messages.splitlines()[-1]}")
         return self.end

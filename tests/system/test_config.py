@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every class of error in a configuration gets one line with file, line and key, and says what was expected."""
+import gzip
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from conftest import TREE
+
+GOOD = 'memory = "64M"\nkernel = "guest:linux-cloud"\n'
+
+# text of the file; what the message must have: line, key, words in this order
+ERRORS = {
+    "no value": ("[vm.a]\nmemory =\n", 2, "", ["Invalid value"]),
+    "unclosed string": ('[vm.a]\nmemory = "64M\n', 2, "", []),
+    "key twice": ('[vm.a]\nmemory = "64M"\nmemory = "64M"\n', 3, "", []),
+    "empty file": ("", 1, "", ['"vm" is missing']),
+    "no virtual machine": ("[vm]\n", 1, "vm", ["no virtual machine", "[vm.NAME]"]),
+    "too many": ("".join(f"[vm.a{n}]\n{GOOD}" for n in range(17)), 1, "vm", ["17", "at most 16"]),
+    "unknown table": (f"[sytem]\n[vm.a]\n{GOOD}", 1, "sytem", ['did you mean "system"', "expected one of: system, console, vm"]),
+    "unknown key": (f'[vm.a]\n{GOOD}memroy = "1M"\n', 4, "vm.a.memroy", ['did you mean "memory"']),
+    "unknown key, nothing near": (f"[vm.a]\n{GOOD}zzz = 1\n", 4, "vm.a.zzz", ["unknown key (expected one of: memory"]),
+    "unknown console key": (f"[console]\nfrnt = 'a'\n[vm.a]\n{GOOD}", 2, "console.frnt", ['did you mean "front"']),
+    "missing kernel": ('[vm.a]\nmemory = "64M"\n', 1, "vm.a", ['"kernel" is missing', "bzImage"]),
+    "missing memory": ('[vm.a]\nkernel = "guest:linux-cloud"\n', 1, "vm.a", ['"memory" is missing', '"512M"']),
+    "name of a vm": (f"[vm.Web_1]\n{GOOD}", 1, "vm.Web_1", ["not a valid name", "small letter"]),
+    "reserved name": (f"[vm.shell]\n{GOOD}", 1, "vm.shell", ["another name"]),
+    "number for memory": ('[vm.a]\nmemory = 64\nkernel = "guest:linux-cloud"\n', 2, "vm.a.memory", ["a number where a string belongs"]),
+    "no size": ('[vm.a]\nmemory = "64 MB"\nkernel = "guest:linux-cloud"\n', 2, "vm.a.memory", ["64 MB", "512M"]),
+    "odd size": ('[vm.a]\nmemory = "65M"\nkernel = "guest:linux-cloud"\n', 2, "vm.a.memory", ["multiple of 2M"]),
+    "small size": ('[vm.a]\nmemory = "8M"\nkernel = "guest:linux-cloud"\n', 2, "vm.a.memory", ["from 16M to 1T"]),
+    "text for cpus": (f"[vm.a]\n{GOOD}cpus = '1'\n", 4, "vm.a.cpus", ["a string where a whole number belongs"]),
+    "too many cpus": (f"[vm.a]\n{GOOD}cpus = 2\n", 4, "vm.a.cpus", ["2: expected", "1 is what this version can run"]),
+    "text for autostart": (f"[vm.a]\n{GOOD}autostart = 'no'\n", 4, "vm.a.autostart", ["true or false"]),
+    "priority": (f"[vm.a]\n{GOOD}priority = 201\n", 4, "vm.a.priority", ["from 1 to 200"]),
+    "restart": (f"[vm.a]\n{GOOD}restart = 'onfailure'\n", 4, "vm.a.restart", ['did you mean "on-failure"', "never, on-failure, always"]),
+    "when_all_stopped": (f"[system]\nwhen_all_stopped = 'reboot'\n[vm.a]\n{GOOD}", 2, "system.when_all_stopped", ["poweroff, stay"]),
+    "command line of the hypervisor": (f"[system]\ncmdline = 'a;b'\n[vm.a]\n{GOOD}", 2, "system.cmdline", ["a;b", "expected"]),
+    "command line of a guest": (f"[vm.a]\n{GOOD}cmdline = 'a\tb'\n", 4, "vm.a.cmdline", ["printable"]),
+    "prefix": (f"[console]\nprefix = 'Ctrl-m'\n[vm.a]\n{GOOD}", 2, "console.prefix", ["Ctrl-m", "Enter"]),
+    "front": (f"[console]\nfront = 'ab'\n[vm.abc]\n{GOOD}", 2, "console.front", ['no virtual machine "ab"', 'did you mean "abc"', "shell"]),
+    "budget without period": (f"[vm.a]\n{GOOD}budget = '3ms'\n", 4, "vm.a.budget", ['"period"']),
+    "period without budget": (f"[vm.a]\n{GOOD}period = '3ms'\n", 4, "vm.a.period", ['"budget"']),
+    "no time": (f"[vm.a]\n{GOOD}budget = '3'\nperiod = '10ms'\n", 4, "vm.a.budget", ["3ms"]),
+    "budget above period": (f"[vm.a]\n{GOOD}budget = '11ms'\nperiod = '10ms'\n", 4, "vm.a.budget", ["11ms", "10ms"]),
+    "period too long": (f"[vm.a]\n{GOOD}budget = '1s'\nperiod = '11s'\n", 5, "vm.a.period", ["11s", "from 1ms to 10s"]),
+    "not schedulable": (f"[vm.a]\n{GOOD}budget='6ms'\nperiod='10ms'\n[vm.b]\n{GOOD}budget='5ms'\nperiod='10ms'\n", 9, "vm.b.budget",
+                        ["a, b", "110%", "at most 100%"]),
+    "no such kernel": ('[vm.a]\nmemory = "64M"\nkernel = "vmlinux"\n', 3, "vm.a.kernel", ["vmlinux: no such file", 'did you mean "vmlinuz"']),
+    "kernel is a folder": ('[vm.a]\nmemory = "64M"\nkernel = "."\n', 3, "vm.a.kernel", ["Is a directory"]),
+    "no such guest": ('[vm.a]\nmemory = "64M"\nkernel = "guest:linux-clud"\n', 3, "vm.a.kernel", ['did you mean "guest:linux-cloud"']),
+    "no such initrd": (f'[vm.a]\n{GOOD}initrd = "nowhere"\n', 4, "vm.a.initrd", ["no such file"]),
+    "initrd is a kernel": (f'[vm.a]\n{GOOD}initrd = "guest:linux-cloud"\n', 4, "vm.a.initrd", ["a Linux kernel (bzImage)", "expected a cpio"]),
+    "initrd larger than memory": (f'[vm.a]\n{GOOD}initrd = "big.cpio"\n', 4, "vm.a.initrd", ["80M", "do not fit", "64M"]),
+    "kernel larger than memory": ('[vm.a]\nmemory = "32M"\nkernel = "guest:linux-cloud"\n', 3, "vm.a.kernel", ["more than the memory, 32M"]),
+    "inline table": ('vm.a = { memory = "64M", kernel = "guest:linux-cloud", foo = 1 }\n', 1, "vm.a.foo", ["unknown key"]),
+    "after a long string": (f'[vm.a]\ncmdline = """a\\\n  b # no comment"""\n{GOOD}foo = 1\n', 6, "vm.a.foo", ["unknown key"]),
+}
+
+
+def elf(machine, kind=2):
+    return b"\x7fELF\x02\x01\x01" + bytes(9) + kind.to_bytes(2, "little") + machine.to_bytes(2, "little") + bytes(100)
+
+
+KERNELS = {
+    "empty": (b"", "an empty file"),
+    "vmlinux": (elf(62), "an ELF executable for x86-64"),
+    "vmlinux-arm64": (elf(183), "an ELF executable for AArch64"),
+    "object": (elf(62, 1), "an ELF object file for x86-64"),
+    "Image": (b"MZ" + bytes(0x36) + b"ARM\x64" + bytes(64), "an AArch64 Linux kernel"),
+    "app.efi": (b"MZ" + bytes(0x3a) + b"\x40\0\0\0" + b"PE\0\0" + b"\x64\x86" + bytes(64), "a PE/COFF executable (EFI application) for x86-64"),
+    "vmlinux.gz": (gzip.compress(elf(62)), "gzip of an ELF executable for x86-64"),
+    "noise.gz": (b"\x1f\x8b" + bytes(100), "a damaged gzip file"),
+    "vmlinux.xz": (b"\xfd7zXZ\0" + bytes(100), "xz-compressed data"),
+    "vmlinux.zst": (b"\x28\xb5\x2f\xfd" + bytes(100), "zstd-compressed data"),
+    "initrd.cpio": (b"070701" + bytes(100), "a cpio archive"),
+    "board.dtb": (b"\xd0\x0d\xfe\xed" + bytes(100), "a flattened device tree"),
+    "uImage": (b"\x27\x05\x19\x56" + bytes(100), "a U-Boot image"),
+    "disk.qcow2": (b"QFI\xfb" + bytes(100), "a qcow2 disk image"),
+    "disk.img": (bytes(510) + b"\x55\xaa", "a disk image or boot sector"),
+    "cd.iso": (bytes(0x8001) + b"CD001" + bytes(100), "an ISO 9660 image"),
+    "package.deb": (b"!<arch>\n" + bytes(100), "an ar archive"),
+    "tar": (bytes(257) + b"ustar" + bytes(300), "a tar archive"),
+    "notes.txt": (b"not a kernel\n", "a text file"),
+    "noise": (b"\x01\x02\x03\x04" * 300, "a file of unknown kind"),
+}
+
+
+@pytest.mark.parametrize("name", ERRORS)
+def test_error_names_its_place(trivet, tmp_path, name):
+    text, line, key, words = ERRORS[name]
+    (tmp_path / "vmlinuz").write_bytes(b"")
+    (tmp_path / "big.cpio").write_bytes(b"070701")
+    with open(tmp_path / "big.cpio", "ab") as file:
+        file.truncate((80 << 20) - 1)
+    config = tmp_path / "system.toml"
+    config.write_text(text)
+    done = trivet("check", config)
+    assert done.returncode == 1
+    assert done.stdout == ""
+    place = f"{config}:{line}: " + (f"{key}: " if key else "")
+    lines = [found for found in done.stderr.splitlines() if found.startswith(place)]
+    assert len(lines) == 1, done.stderr
+    assert re.search(".*".join(map(re.escape, words)), lines[0]), lines[0]
+
+
+@pytest.mark.parametrize("name", KERNELS)
+def test_a_kernel_that_is_none_is_called_what_it_is(trivet, tmp_path, name):
+    content, what = KERNELS[name]
+    (tmp_path / name).write_bytes(content)
+    config = tmp_path / "system.toml"
+    config.write_text(f'[vm.a]\nmemory = "64M"\nkernel = "{name}"\n')
+    done = trivet("check", config)
+    assert done.returncode == 1
+    assert f"system.toml:3: vm.a.kernel: {tmp_path / name}: is {what}" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_bzimage_with_32_bit_entry_only_is_refused(trivet, tmp_path):
+    kernel = bytearray((TREE / "build/guests/linux-cloud").read_bytes()[:65536])
+    kernel[0x236] &= 0xfe
+    (tmp_path / "old").write_bytes(kernel)
+    (tmp_path / "system.toml").write_text('[vm.a]\nmemory = "64M"\nkernel = "old"\n')
+    done = trivet("check", tmp_path / "system.toml")
+    assert done.returncode == 1
+    assert "without 64-bit entry" in done.stderr
+
+
+def test_all_errors_are_reported_in_the_order_of_the_file(trivet, tmp_path):
+    config = tmp_path / "system.toml"
+    config.write_text("[vm.a]\nfoo = 1\nmemory = 3\n[vm.b]\nkernel = 1\nbar = 2\n")
+    done = trivet("check", config)
+    lines = [int(line.split(":")[1]) for line in done.stderr.splitlines()]
+    assert len(lines) == 6
+    assert lines == sorted(lines)
+
+
+def test_a_file_that_is_no_text_is_called_what_it_is(trivet):
+    done = trivet("check", "/bin/true")
+    assert done.returncode == 1
+    assert done.stderr.startswith("/bin/true: is an ELF ")
+
+
+def test_a_missing_configuration_is_one_line(trivet, tmp_path):
+    for command in ("check", "run"):
+        done = trivet(command, tmp_path / "nowhere.toml")
+        assert done.returncode == 1
+        assert "No such file or directory" in done.stderr
+        assert done.stderr.count("\n") == 1
+
+
+def test_a_guest_that_is_not_prepared_points_to_make_deps(tmp_path):
+    shutil.copytree(TREE / "tools", tmp_path / "tools", ignore=shutil.ignore_patterns("__pycache__"))
+    done = subprocess.run([tmp_path / "tools/trivet", "check", TREE / "examples/default.toml"], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "vm.web.kernel: guest:linux-cloud: not prepared yet; run `make deps`" in done.stderr
+
+
+def test_the_examples_are_good_and_their_layout_is_reported(trivet):
+    for name in ("default", "two-vms"):
+        done = trivet("check", "--report", TREE / f"examples/{name}.toml")
+        assert done.returncode == 0, done.stderr
+        assert done.stderr == ""
+        assert re.search(r"^vm 0: web \(Ctrl-a 1\): \d+M, 1 CPU, priority 100", done.stdout, re.M)
+        assert re.search(r"memory:  0x0+-0x[0-9a-f]+ \d+M", done.stdout)
+
+
+def test_a_good_configuration_is_accepted_silently(trivet):
+    done = trivet("check", TREE / "examples/default.toml")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
