@@ -10,6 +10,8 @@ struct pt_format;
 struct quota;
 struct vcpu;
 
+#define VIRT_REFUSED	0xffffffffu	/* of run(); no enum tv_exit_kind */
+
 struct virt_ops {
 	const char *name;
 	/* Enter root mode on this CPU.  TV_EUNSUP after a log line that says what is missing. */
@@ -24,7 +26,8 @@ struct virt_ops {
 	void (*pull)(struct vcpu *v, uint32_t groups);
 	/*
 	 * Decide about injection and windows, enter the guest once, and turn the exit into v->page->kind, arg0, arg1, insn_*, pending.
-	 * Returns the kind; TV_EXIT_NONE: the exit was the kernel's own (host interrupt taken, NMI, spurious), nothing to report.
+	 * Returns the kind; TV_EXIT_NONE: the exit was the kernel's own (host interrupt taken, NMI, spurious), nothing to report;
+	 * VIRT_REFUSED: the guest was not entered, because page->inject or page->pending is no event that can be delivered.
 	 */
 	uint32_t (*run)(struct vcpu *v);
 	/* The guest space lost translations: no stale one may be used from the next entry on, on any CPU. */
@@ -34,6 +37,8 @@ struct virt_ops {
 	enum tv_err (*msrs)(struct vcpu *v, uint32_t first, uint32_t count, bool allow, struct quota *q);
 	/* Format of guest spaces' page tables, for this machine. */
 	const struct pt_format *(*pt)(void);
+	/* TV_FEAT_* in use; valid after cpu_on() of the boot CPU. */
+	uint64_t (*features)(void);
 };
 
 extern const struct virt_ops *virt;		/* set once by virt_probe()             */
@@ -41,6 +46,6 @@ extern const struct virt_ops *virt;		/* set once by virt_probe()             */
 /* Choose the back-end by CPUID and switch it on for the boot CPU.  TV_EUNSUP, with a line in the log that begins "cannot run:". */
 enum tv_err virt_probe(void) MUST_USE;
 /* TV_FEAT_* in use, for the info page. */
-uint64_t virt_features(void);
+static inline uint64_t virt_features(void) { return virt->features(); }
 
 #endif
