@@ -68,7 +68,7 @@ def base_command(on="qemu-svm", cpus=1, memory=1024 * MIB, firmware="bios", icou
                "-cpu", cpu or ("host" if on == "kvm" else "max,+svm"), "-smp", str(cpus), "-m", str(memory // MIB),
                "-display", "none", "-nic", "none", "-monitor", "none", "-no-reboot"]
     if icount:
-        command += ["-icount", "shift=0,sleep=off"]
+        command += ["-icount", "shift=0,sleep=off", "-rtc", "base=2024-01-01,clock=vm"]
     if firmware == "uefi":
         for path in (OVMF_CODE, OVMF_VARS):
             if not path.exists():

@@ -1,0 +1,175 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Prints the measurements: how a guest under Trivet compares with the same kernel booted bare on the same QEMU, and sizes.
+
+Boot is measured from the kernel's first instruction to init, in TSC ticks; under -icount one tick is one instruction, so
+the result is the same on every machine.  init prints the counter itself (tools/guest/init.c).  For the counter at the
+kernel's entry the same machine is started a second time with the kernel's first instructions replaced by ones that print
+it (tests/perf/entry.asm)."""
+import re
+import struct
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from trivetlib import bundle, config, filetype, image, layout, machine  # noqa: E402
+from trivetlib.session import Session, Status  # noqa: E402
+
+TREE, BUILD = config.TREE, layout.BUILD
+KERNEL, INITRD = config.GUESTS / "linux-cloud", config.GUESTS / "busybox"
+MEMORY = 512 << 20              # of the guest, and of the bare machine
+# The same calibration for both, and quiet: otherwise the log on the emulated serial port is most of what is measured.
+CMDLINE = "console=ttyS0 quiet tsc_early_khz=1000000"
+PROMPT = b"bench# "
+SETUP_ENTRY = 0x200             # file offset of the jump that the 16-bit setup code begins with
+ENTRY64 = 0x200                 # offset of the 64-bit entry in the protected-mode code
+SECONDS = 600
+
+
+def patched_kernel(path):
+    """The kernel that prints the counter when it is entered, by either way."""
+    kernel, pieces = bytearray(KERNEL.read_bytes()), (BUILD / "perf/entry.bin").read_bytes()
+    setup_sectors = kernel[filetype.BZ_SETUP_SECTS] or 4
+    start16 = SETUP_ENTRY + 2 + kernel[SETUP_ENTRY + 1]             # where "jmp short" leads
+    start64 = (setup_sectors + 1) * 512 + ENTRY64
+    kernel[start16:start16 + 512] = pieces[:512]
+    kernel[start64:start64 + 512] = pieces[512:]
+    path.write_bytes(kernel)
+    return path
+
+
+def bare(kernel, cmdline, icount):
+    command = machine.base_command(memory=MEMORY, icount=icount)
+    return command + ["-kernel", str(kernel), "-initrd", str(INITRD), "-append", cmdline]
+
+
+def system(kernel, cmdline):
+    vm = config.Vm("bench", MEMORY, kernel, INITRD, cmdline, 1, 100, 0, 0, "never", True)
+    return config.System(kernel, "poweroff", "", 1, "bench", [vm])
+
+
+def trivet(kernel, cmdline, icount, work):
+    plan = layout.make(system(kernel, cmdline))
+    file = work / "modules"
+    file.write_bytes(bundle.pack([(m.name, m.content()) for m in plan.modules]))
+    command = machine.base_command(memory=2 * MEMORY, icount=icount)
+    return command + machine.boot_direct(plan.kernel, file, plan.cmdline)
+
+
+def watch(command, pattern):
+    """Run until the console shows @pattern; returns (match, seconds since the start)."""
+    text, found = bytearray(), []
+    start = time.monotonic()
+
+    def sink(data):
+        text.extend(data)
+        if not found and (match := re.search(pattern, text)):
+            found.append((match, time.monotonic() - start))
+            session.finish(Status.POWER_OFF, "seen")
+    session = Session(command, sink)
+    end = session.run(timeout=SECONDS)
+    if not found:
+        sys.exit(f"bench: {end.reason}; the console's last words:\n{bytes(text[-2000:]).decode(errors='replace')}")
+    return found[0]
+
+
+def ticks(command):
+    match, _ = watch(command, rb"ticks: (0x[0-9a-f]{16}|\d+)\r?\n")
+    return int(match[1], 0)
+
+
+def boot_ticks(work):
+    patched = patched_kernel(work / "entry")
+    entry = ticks(bare(patched, CMDLINE, True))
+    bare_ticks = ticks(bare(KERNEL, CMDLINE, True)) - entry
+    print(f"boot.bare.ticks={bare_ticks}", flush=True)
+    entry = ticks(trivet(patched, CMDLINE, True, work))
+    guest_ticks = ticks(trivet(KERNEL, CMDLINE, True, work)) - entry
+    print(f"boot.trivet.ticks={guest_ticks}\nboot.ratio={guest_ticks / bare_ticks:.3f} (aim: at most 1.05)", flush=True)
+
+
+def wall_time(work):
+    cmdline = "console=ttyS0 hostname=bench"
+    _, bare_seconds = watch(bare(KERNEL, cmdline, False), PROMPT)
+    print(f"prompt.bare.seconds={bare_seconds:.1f}", flush=True)
+    start = time.monotonic()
+    what = system(KERNEL, cmdline)
+    plan = layout.make(what)
+    image.make(plan, work / "bench.img")
+    command = machine.base_command(memory=layout.machine_memory(what, plan)) + machine.boot_image(work / "bench.img")
+    _, seconds = watch(command, PROMPT)
+    seconds = time.monotonic() - start
+    print(f"prompt.trivet.seconds={seconds:.1f}\nprompt.ratio={seconds / bare_seconds:.2f} (aim: at most 4)", flush=True)
+
+
+def code_lines(*patterns):
+    """Lines with code: neither blank nor comment only."""
+    count = 0
+    for pattern in patterns:
+        for path in sorted(TREE.glob(pattern)):
+            text = path.read_text()
+            if path.suffix == ".asm":
+                text = re.sub(r";.*", "", text)
+            else:
+                text = re.sub(r"/\*.*?\*/|//[^\n]*", lambda m: "\n" * m[0].count("\n"), text, flags=re.S)
+            count += sum(1 for line in text.splitlines() if line.strip())
+    return count
+
+
+def loaded_size(elf):
+    """Bytes in memory, and of these in the file, of the ELF's loadable segments."""
+    data = elf.read_bytes()
+    offset, count = struct.unpack_from("<Q", data, 32)[0], struct.unpack_from("<H", data, 56)[0]
+    segments = [struct.unpack_from("<IIQQQQQQ", data, offset + 56 * i) for i in range(count)]
+    return sum(s[6] for s in segments if s[0] == 1), sum(s[5] for s in segments if s[0] == 1)
+
+
+def sizes():
+    kernel = code_lines("boot/*.[ch]", "boot/*.asm", "arch/*/*.[ch]", "arch/*/*.asm", "kernel/*.[ch]", "mm/*.[ch]",
+                        "include/abi/*.h", "include/arch/*.h", "include/kernel/*.h", "include/mm/*.h", "include/lib/*.h", "include/x86/*.h")
+    print(f"kernel.code_lines={kernel} (aim: at most 10000)")
+    print(f"monitor.code_lines={code_lines('vmm/*.[ch]', 'vmm/dev/*.[ch]', 'vmm/load/*.[ch]')}")
+    print(f"runtime.code_lines={code_lines('vmm/rt/*.[ch]', 'vmm/rt/*.asm', 'include/rt/*.h', 'include/svc/*.h')}")
+    print(f"root.code_lines={code_lines('vmm/root/*.[ch]')}")
+    for name in ("trivet", "root", "vmm", "serial"):
+        memory, file = loaded_size(BUILD / f"{name}.elf")
+        print(f"{name}.image_bytes={file} (in memory {memory})")
+
+
+def memory_per_vm(work):
+    """What the management shell says about a running guest."""
+    plan = layout.make(system(KERNEL, "console=ttyS0 hostname=bench"))
+    file = work / "modules"
+    file.write_bytes(bundle.pack([(m.name, m.content()) for m in plan.modules]))
+    text = bytearray()
+
+    def sink(data):
+        text.extend(data)
+        if text.endswith(PROMPT):
+            session.send(b"\x010")
+        elif text.endswith(b"trivet> "):
+            if b"status bench" in text:
+                session.finish(Status.POWER_OFF, "seen")
+            else:
+                session.send(b"status bench\r")
+    session = Session(machine.base_command(memory=2 * MEMORY) + machine.boot_direct(plan.kernel, file, ""), sink)
+    session.run(timeout=SECONDS)
+    for line in bytes(text).partition(b"status bench")[2].decode(errors="replace").splitlines():
+        if "memory" in line:
+            print(f"vm.{line.strip()}")
+
+
+def main():
+    with tempfile.TemporaryDirectory(prefix="trivet-") as name:
+        sizes()
+        boot_ticks(Path(name))
+        wall_time(Path(name))
+        memory_per_vm(Path(name))
+
+
+if __name__ == "__main__":
+    main()
