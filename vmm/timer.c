@@ -35,10 +35,7 @@ static uint64_t scale(uint64_t v, uint64_t mult, unsigned shift)
 
 void clock_rate_init(struct clock_rate *r, uint64_t tsc_hz, uint64_t hz)
 {
-	/*
-	 * Towards ticks rounds up, so that a whole number of ticks does not come out one too small; towards the TSC rounds
-	 * down, so that clock_tsc() starts its search at or below the exact value.
-	 */
+	/* Towards ticks rounds up, so that a whole number of ticks does not come out one too small. */
 	fraction(hz, tsc_hz, true, &r->to_mult, &r->to_shift);
 	fraction(tsc_hz, hz, false, &r->from_mult, &r->from_shift);
 }
@@ -52,7 +49,9 @@ uint64_t clock_tsc(const struct clock_rate *r, uint64_t ticks)
 {
 	uint64_t tsc = scale(ticks, r->from_mult, r->from_shift);
 
-	/* The estimate is a few units low at most; a timer that fired a unit early would find its count not yet reached. */
+	/* The estimate is a unit or two off; a timer that fired a unit early would find its count not yet reached. */
+	while (tsc > 0 && clock_ticks(r, tsc - 1) >= ticks)
+		tsc--;
 	while (tsc < TIMER_NEVER && clock_ticks(r, tsc) < ticks)
 		tsc++;
 	return tsc;

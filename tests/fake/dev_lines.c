@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Records interrupt lines where a test wants to see them instead of an interrupt controller. */
+#include "dev_fake.h"
+#include "irqchip.h"
+
+struct fake_line fake_line[24];
+
+void irq_line_set(struct irqchip *c, unsigned gsi, bool level)
+{
+	(void)c;
+	assert_true(gsi < ARRAY_LEN(fake_line));
+	fake_line[gsi].rises += level && !fake_line[gsi].level;
+	fake_line[gsi].level = level;
+}
