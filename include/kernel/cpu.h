@@ -22,7 +22,8 @@ struct cpu {
 	struct sched *sched;		/* whose budget is being used; NULL: the current thread cannot go on       */
 	uint64_t since;			/* TSC up to which @sched has been charged                                 */
 	bool resched;			/* sched_dispatch() has a decision to make before user or guest mode runs  */
-	struct domain *loaded;		/* whose address space and ports are loaded                                */
+	struct domain *loaded;		/* whose address space is loaded                                           */
+	const uint8_t *ports;		/* I/O permission map that is loaded; NULL: none                           */
 	struct tree timers;
 	uint64_t armed;			/* deadline that the hardware timer is set to; TV_NEVER: off               */
 	struct timer slice;
@@ -32,7 +33,11 @@ struct cpu {
 	struct list ready[SCHED_PRIORITIES];		/* struct sched.queue                                      */
 };
 
+#define CPU_MAX			256u
+
 extern struct cpu boot_cpu;
+/* By id; NULL: not there (yet). */
+extern struct cpu *cpu_area[CPU_MAX];
 
 static inline struct cpu *cpu_self(void) { return (struct cpu *)arch_cpu(); }
 

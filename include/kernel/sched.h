@@ -61,21 +61,31 @@ static inline bool sched_pending(void) { return cpu_self()->resched; }
 /* Leave the kernel into the current thread, or into another one if there is a reason. */
 NORETURN void sched_return(void);
 
-/* @t became ready: queue its context, if it has one. */
+/* @t became ready: queue the context it has, or that it has bound and nobody uses. */
 void sched_wake(struct thread *t);
 /* @t is ready no more (the caller has changed @t so): take its context off the CPU or out of the queue. */
 void sched_block(struct thread *t);
-/* @s changes from whom it runs to @to (may be NULL); the thread it ran gets its own context, if that is another one. */
+/*
+ * @s changes from the thread that runs on it to @to (may be NULL).  The former goes back to its own context, if that is another
+ * one.  Ready threads on either side are queued.
+ */
 void sched_move(struct sched *s, struct thread *to);
-/* Fast path: the running context goes on with @to, which is ready.  Does not return. */
-NORETURN void sched_switch_to(struct thread *to);
+/* The same for the running context between two threads of this CPU, as a call or reply does it: nothing is queued or charged.
+ * @to must be ready; sched_dispatch() follows. */
+void sched_hand_over(struct thread *to);
+/* @t, not ready any more, leaves the CPU; a context that is not its own goes back to whose it is. */
+void sched_detach(struct thread *t);
+/* The I/O permission map of domain @d changed: show it, if @d is loaded. */
+void sched_load_ports(struct domain *d);
 
 /* Make @s usable: parameters, full budget. */
 void sched_setup(struct sched *s, uint32_t cpu, uint8_t priority, uint64_t budget, uint64_t period);
 /* Bind @s to @t; both are unbound. */
 void sched_bind(struct sched *s, struct thread *t);
 void sched_unbind(struct sched *s);
-/* Bring @s->consumed up to date. */
+/* @t ends.  A thread that works for it keeps the context of @t until it has finished. */
+void sched_disown(struct thread *t);
+/* Charge the running context up to now. */
 void sched_charge(struct cpu *c);
 /* object_destroy() for scheduling contexts. */
 void sched_destroy(struct sched *s);

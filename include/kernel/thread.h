@@ -47,11 +47,11 @@ struct thread {
 	uint8_t cont;			/* enum thread_cont                                                     */
 	uint8_t stop;			/* THREAD_SUSPENDED, THREAD_FAULTED, THREAD_EXITED                      */
 	uint8_t call_depth;		/* calls that wait, directly or not, for what this thread does          */
+	bool lent;			/* WAIT_REPLY: the context it called with has not come back             */
 	uint32_t cpu;			/* where it ran last                                                    */
 	struct sched *own;		/* bound by sched_bind; NULL: runs only while it serves a call          */
 	struct sched *sched;		/* which it runs on now: its own, its caller's, or none                 */
 	struct list queue;		/* in what @wait says                                                   */
-	void *waits_on;			/* the notification or endpoint whose list that is                      */
 	struct thread *caller;		/* to whom it owes a reply                                              */
 	struct thread *callee;		/* WAIT_REPLY: who owes one to it                                       */
 	struct timer timer;		/* deadline of a wait or of vcpu_run                                    */
@@ -81,8 +81,9 @@ void thread_complete(struct thread *t, enum tv_err status);
 void thread_cancel_wait(struct thread *t);
 /* Its timer fired: a wait with a deadline ends with TV_ETIMEOUT.  (In vcpu_run the interrupt itself has left the guest.) */
 void thread_timeout(struct thread *t);
-/* The current thread stops with an exception.  Does not return. */
+/* The current thread stops for good: with an exception (vector | error code << 32), or because it wants to. */
 NORETURN void thread_fault(struct thread *t, uint64_t fault, uint64_t address);
+NORETURN void thread_exit(struct thread *t, uint64_t code);
 
 /* object_destroy() for threads. */
 void thread_destroy(struct thread *t);

@@ -28,7 +28,8 @@ static inline struct vcpu *cap_vcpu(const struct cap *c) { return container_of(c
 
 /* @t, whose continuation is THREAD_CONT_VCPU_RUN, was chosen to run again: go on with the loop of vcpu_run. */
 NORETURN void vcpu_resume(struct thread *t);
-/* The guest space of @v ends: it can never run again; who is inside vcpu_run on it gets TV_EDEAD. */
+/* The guest space of @v ends: unlinks @v from it (in_space, space = NULL); @v can never run again, and who is inside vcpu_run on it
+ * gets TV_EDEAD. */
 void vcpu_space_gone(struct vcpu *v);
 /* object_destroy() for vCPUs: nothing is derived from it any more, and its grants are gone.  Leaves its space, ends a vcpu_run on it
  * with TV_EDEAD, gives back what virt->vcpu_init() and the creation took; object.c frees @v itself. */
