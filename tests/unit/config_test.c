@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sources: vmm/root/config.c vmm/root/blob.c vmm/rt/fmt.c */
+/* What root accepts as a configuration, and what it says about the rest. */
+#include <root/config.h>
+
+#include <setjmp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <libfdt.h>
+
+static char said[2048];
+static struct config c;
+static char blob[16384];
+static size_t blob_size;
+
+static void report(const char *line)
+{
+	strncat(said, line, sizeof(said) - strlen(said) - 2);
+	strcat(said, "\n");
+}
+
+/* The tree is built by libfdt's sequential writer; a test leaves out or adds what it is about. */
+static void begin(void)
+{
+	said[0] = 0;
+	fdt_create(blob, sizeof(blob));
+	fdt_finish_reservemap(blob);
+	fdt_begin_node(blob, "");
+	fdt_property_string(blob, "compatible", CONFIG_COMPATIBLE);
+}
+
+static void finish(void)
+{
+	assert_int_equal(fdt_end_node(blob), 0);
+	assert_int_equal(fdt_finish(blob), 0);
+	blob_size = fdt_totalsize(blob);
+}
+
+static void vm_begin(const char *node, const char *name)
+{
+	fdt_begin_node(blob, node);
+	fdt_property_string(blob, "name", name);
+	fdt_property_u64(blob, "memory", 64 * MIB);
+	fdt_property_u32(blob, "cpus", 1);
+	fdt_property_string(blob, "kernel", "guest-kernel");
+}
+
+static void one_vm(void (*extra)(void))
+{
+	begin();
+	fdt_begin_node(blob, "vms");
+	vm_begin("vm@0", "web");
+	if (extra)
+		extra();
+	fdt_end_node(blob);
+	fdt_end_node(blob);
+	finish();
+}
+
+static bool read_config(void)
+{
+	return config_read(&c, blob, blob_size, report);
+}
+
+static void a_full_configuration_is_read_as_written(void **state)
+{
+	(void)state;
+	begin();
+	fdt_property_string(blob, "when-all-stopped", "poweroff");
+	fdt_begin_node(blob, "console");
+	fdt_property_u32(blob, "prefix", 28);
+	fdt_property_string(blob, "front", "web");
+	fdt_end_node(blob);
+	fdt_begin_node(blob, "vms");
+	vm_begin("vm@0", "web");
+	fdt_property_string(blob, "initrd", "rd");
+	fdt_property_string(blob, "cmdline", "console=ttyS0 quiet");
+	fdt_property_u32(blob, "priority", 7);
+	fdt_property_u32(blob, "budget-us", 5000);
+	fdt_property_u32(blob, "period-us", 10000);
+	fdt_property_string(blob, "restart", "on-failure");
+	fdt_property_u32(blob, "autostart", 0);
+	fdt_end_node(blob);
+	fdt_end_node(blob);
+	fdt_begin_node(blob, "drivers");
+	fdt_begin_node(blob, "serial");
+	fdt_property_string(blob, "image", "serial.elf");
+	fdt_end_node(blob);
+	fdt_end_node(blob);
+	finish();
+	assert_true(read_config());
+	assert_string_equal(said, "");
+	assert_true(c.power_off);
+	assert_int_equal(c.prefix, 28);
+	assert_string_equal(c.front, "web");
+	assert_true(c.serial);
+	assert_string_equal(c.serial_image, "serial.elf");
+	assert_int_equal(c.vm_count, 1);
+	assert_string_equal(c.vm[0].name, "web");
+	assert_int_equal(c.vm[0].memory, 64 * MIB);
+	assert_string_equal(c.vm[0].kernel, "guest-kernel");
+	assert_string_equal(c.vm[0].initrd, "rd");
+	assert_string_equal(c.vm[0].cmdline, "console=ttyS0 quiet");
+	assert_int_equal(c.vm[0].priority, 7);
+	assert_int_equal(c.vm[0].budget_us, 5000);
+	assert_int_equal(c.vm[0].period_us, 10000);
+	assert_int_equal(c.vm[0].restart, CONFIG_RESTART_ON_FAILURE);
+	assert_int_equal(c.vm[0].autostart, 0);
+}
+
+static void what_is_optional_has_defaults(void **state)
+{
+	(void)state;
+	one_vm(NULL);
+	assert_true(read_config());
+	assert_int_equal(c.prefix, 1);
+	assert_false(c.power_off);
+	assert_false(c.serial);
+	assert_string_equal(c.front, "");
+	assert_int_equal(c.vm[0].priority, 100);
+	assert_int_equal(c.vm[0].restart, CONFIG_RESTART_NEVER);
+	assert_int_equal(c.vm[0].autostart, 1);
+	assert_string_equal(c.vm[0].initrd, "");
+}
+
+static void unknown_property(void) { fdt_property_u32(blob, "memroy", 1); }
+static void property_twice(void) { fdt_property_u32(blob, "cpus", 1); }
+static void short_number(void) { fdt_property(blob, "priority", "ab", 2); }
+static void large_number(void) { fdt_property_u32(blob, "priority", 201); }
+static void wrong_word(void) { fdt_property_string(blob, "restart", "sometimes"); }
+static void two_strings(void) { fdt_property(blob, "initrd", "a\0b", 4); }
+static void open_string(void) { fdt_property(blob, "initrd", "ab", 2); }
+static void escape_string(void) { fdt_property_string(blob, "cmdline", "a\033[2J"); }
+static void budget_alone(void) { fdt_property_u32(blob, "budget-us", 5); }
+static void child_node(void) { fdt_begin_node(blob, "disk"); fdt_end_node(blob); }
+static void long_string(void)
+{
+	static char text[VM_CMDLINE + 1];
+
+	memset(text, 'x', sizeof(text) - 1);
+	fdt_property_string(blob, "cmdline", text);
+}
+
+static void a_bad_vm_entry_is_refused_with_its_node_and_property(void **state)
+{
+	static const struct {
+		void (*extra)(void);
+		const char *says;
+	} rows[] = {
+		{ unknown_property, "config: /vms/vm@0: unknown property \"memroy\"\n" },
+		{ property_twice, "config: /vms/vm@0: cpus: given twice\n" },
+		{ short_number, "config: /vms/vm@0: priority: expected a number of 4 bytes, found 2\n" },
+		{ large_number, "config: /vms/vm@0: priority: expected 1 to 200, found 201\n" },
+		{ wrong_word, "config: /vms/vm@0: restart: expected one of: never, on-failure, always\n" },
+		{ two_strings, "config: /vms/vm@0: initrd: expected one string\n" },
+		{ open_string, "config: /vms/vm@0: initrd: expected one string\n" },
+		{ escape_string, "config: /vms/vm@0: cmdline: expected printable ASCII characters\n" },
+		{ long_string, "config: /vms/vm@0: cmdline: expected at most 1535 characters, found 1536\n" },
+		{ budget_alone, "config: /vms/vm@0: budget-us: expected at most period-us (0), found 5\n" },
+		{ child_node, "config: /vms/vm@0: unknown node \"disk\"\n" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		one_vm(rows[i].extra);
+		assert_true(read_config());
+		assert_string_equal(said, rows[i].says);
+		assert_int_equal(c.vm_count, 0);
+		assert_int_equal(c.vm_refused, 1);
+	}
+}
+
+static void a_missing_property_is_named(void **state)
+{
+	(void)state;
+	begin();
+	fdt_begin_node(blob, "vms");
+	fdt_begin_node(blob, "vm@3");
+	fdt_property_string(blob, "name", "web");
+	fdt_end_node(blob);
+	fdt_end_node(blob);
+	finish();
+	assert_true(read_config());
+	assert_string_equal(said, "config: /vms/vm@3: memory: missing\n");
+}
+
+static void a_bad_vm_does_not_prevent_the_others(void **state)
+{
+	(void)state;
+	begin();
+	fdt_begin_node(blob, "vms");
+	vm_begin("vm@0", "a");
+	fdt_end_node(blob);
+	vm_begin("vm@1", "a");		/* the same name again */
+	fdt_end_node(blob);
+	vm_begin("vm@2", "b c");
+	fdt_end_node(blob);
+	vm_begin("vm@3", "d");
+	fdt_end_node(blob);
+	fdt_end_node(blob);
+	finish();
+	assert_true(read_config());
+	assert_string_equal(said, "config: /vms/vm@1: name: \"a\" is the name of another VM\n"
+				  "config: /vms/vm@2: name: expected letters, digits, - and _\n");
+	assert_int_equal(c.vm_count, 2);
+	assert_string_equal(c.vm[0].name, "a");
+	assert_string_equal(c.vm[1].name, "d");
+}
+
+static void more_vms_than_there_is_room_for_are_refused(void **state)
+{
+	(void)state;
+	begin();
+	fdt_begin_node(blob, "vms");
+	for (unsigned i = 0; i < CONFIG_VMS + 2; i++) {
+		char node[16], name[16];
+
+		snprintf(node, sizeof(node), "vm@%u", i);
+		snprintf(name, sizeof(name), "v%u", i);
+		vm_begin(node, name);
+		fdt_end_node(blob);
+	}
+	fdt_end_node(blob);
+	finish();
+	assert_true(read_config());
+	assert_int_equal(c.vm_count, CONFIG_VMS);
+	assert_int_equal(c.vm_refused, 2);
+}
+
+static void a_front_that_is_no_vm_is_reported_and_ignored(void **state)
+{
+	(void)state;
+	begin();
+	fdt_begin_node(blob, "console");
+	fdt_property_string(blob, "front", "web");
+	fdt_end_node(blob);
+	finish();
+	assert_true(read_config());
+	assert_string_equal(said, "config: /console: front: no VM is called \"web\"\n");
+	assert_string_equal(c.front, "");
+}
+
+static void errors_outside_the_vms_are_fatal(void **state)
+{
+	(void)state;
+
+	begin();
+	fdt_property_u32(blob, "colour", 1);
+	finish();
+	assert_false(read_config());
+	assert_string_equal(said, "config: /: unknown property \"colour\"\n");
+
+	begin();
+	fdt_begin_node(blob, "disks");
+	fdt_end_node(blob);
+	finish();
+	assert_false(read_config());
+	assert_string_equal(said, "config: /: unknown node \"disks\"\n");
+
+	begin();
+	fdt_begin_node(blob, "console");
+	fdt_property_u32(blob, "prefix", 65);
+	fdt_end_node(blob);
+	finish();
+	assert_false(read_config());
+	assert_string_equal(said, "config: /console: prefix: expected 1 to 31, found 65\n");
+
+	begin();
+	fdt_begin_node(blob, "drivers");
+	fdt_begin_node(blob, "serial");
+	fdt_end_node(blob);
+	fdt_end_node(blob);
+	finish();
+	assert_false(read_config());
+	assert_string_equal(said, "config: /drivers/serial: image: missing\n");
+}
+
+static void another_compatible_is_refused(void **state)
+{
+	(void)state;
+	said[0] = 0;
+	fdt_create(blob, sizeof(blob));
+	fdt_finish_reservemap(blob);
+	fdt_begin_node(blob, "");
+	fdt_property_string(blob, "compatible", "trivet,system-2");
+	finish();
+	assert_false(read_config());
+	assert_string_equal(said, "config: /: compatible: expected \"trivet,system-1\", found \"trivet,system-2\"\n");
+}
+
+static void a_truncated_tree_is_refused_at_every_length(void **state)
+{
+	(void)state;
+	one_vm(NULL);
+	for (size_t size = 0; size < blob_size; size++) {
+		char *copy = malloc(size ? size : 1);	/* an access beyond it is found by the sanitizer */
+
+		memcpy(copy, blob, size);
+		said[0] = 0;
+		assert_false(config_read(&c, copy, size, report));
+		assert_true(strncmp(said, "config: module: expected a flattened device tree", 48) == 0);
+		free(copy);
+	}
+}
+
+static void a_flipped_byte_never_leads_outside_the_blob(void **state)
+{
+	(void)state;
+	one_vm(NULL);
+	for (size_t at = 0; at < blob_size; at++)
+		for (unsigned bit = 0; bit < 8; bit++) {
+			char *copy = malloc(blob_size);
+
+			memcpy(copy, blob, blob_size);
+			copy[at] ^= (char)(1 << bit);
+			said[0] = 0;
+			(void)!config_read(&c, copy, blob_size, report);
+			free(copy);
+		}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_full_configuration_is_read_as_written),
+		cmocka_unit_test(what_is_optional_has_defaults),
+		cmocka_unit_test(a_bad_vm_entry_is_refused_with_its_node_and_property),
+		cmocka_unit_test(a_missing_property_is_named),
+		cmocka_unit_test(a_bad_vm_does_not_prevent_the_others),
+		cmocka_unit_test(more_vms_than_there_is_room_for_are_refused),
+		cmocka_unit_test(a_front_that_is_no_vm_is_reported_and_ignored),
+		cmocka_unit_test(errors_outside_the_vms_are_fatal),
+		cmocka_unit_test(another_compatible_is_refused),
+		cmocka_unit_test(a_truncated_tree_is_refused_at_every_length),
+		cmocka_unit_test(a_flipped_byte_never_leads_outside_the_blob),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

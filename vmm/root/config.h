@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The configuration of the system, as tools/trivet compiled it and root has checked it again. */
+#ifndef ROOT_CONFIG_H
+#define ROOT_CONFIG_H
+
+#include <lib/base.h>
+#include <svc/vm.h>
+
+#define CONFIG_VMS		16u
+#define CONFIG_COMPATIBLE	"trivet,system-1"
+
+enum config_restart { CONFIG_RESTART_NEVER, CONFIG_RESTART_ON_FAILURE, CONFIG_RESTART_ALWAYS };
+
+struct config_vm {
+	char name[VM_NAME];
+	uint64_t memory;		/* bytes, multiple of 4 KiB                                  */
+	uint32_t cpus;			/* 1 ... VM_CPUS                                             */
+	uint32_t priority;		/* 1 ... CONFIG_PRIORITY_MAX                                 */
+	uint32_t budget_us, period_us;	/* both 0: no limit                                          */
+	uint32_t restart;		/* enum config_restart                                       */
+	uint32_t autostart;		/* 0 or 1                                                    */
+	char kernel[VM_MODULE_NAME];	/* name of a boot module                                     */
+	char initrd[VM_MODULE_NAME];	/* "": none                                                  */
+	char cmdline[VM_CMDLINE];
+};
+
+#define CONFIG_PRIORITY_MAX	200u	/* above it: root and the drivers                            */
+
+struct config {
+	uint8_t prefix;			/* ASCII control code of the console's prefix key            */
+	bool power_off;			/* when every VM has stopped                                 */
+	bool serial;			/* is there a serial driver?                                 */
+	char front[VM_NAME];		/* VM in front at boot; "": the management shell             */
+	char serial_image[VM_MODULE_NAME];
+	unsigned vm_count;
+	unsigned vm_refused;		/* entries that were left out, each reported                 */
+	struct config_vm vm[CONFIG_VMS];
+};
+
+/* Takes one line, without newline, that says what is wrong where. */
+typedef void config_report(const char *line);
+
+/*
+ * Read the flattened device tree @blob of @size bytes into @c.  @blob is outside input: every offset, type and range is
+ * checked, and what is not known is refused.  An error inside one VM's node is reported and costs that VM only; any other
+ * error is reported and returns false, and then @c must not be used.
+ */
+bool config_read(struct config *c, const void *blob, size_t size, config_report *report) MUST_USE;
+
+#endif
