@@ -57,7 +57,7 @@ ASFLAGS   := -f elf64 -g -F dwarf -Wall -Werror -I$(B)/ -Iinclude/
 LDFLAGS   := -nostdlib -static -z max-page-size=4096 -z noexecstack --build-id=none --fatal-warnings
 # Host tests: tests/fake shadows the headers that touch hardware or make hypercalls.
 SANITIZE  := -fsanitize=address,undefined -fno-sanitize-recover=undefined
-HCFLAGS   := -std=gnu11 -g -O1 -Wall -Wextra -MMD -MP -Itests/fake -Iinclude -Iarch -Ivmm -I. -I$(B)
+HCFLAGS   := -std=gnu11 -g -O1 -Wall -Wextra -Itests/fake -Iinclude -Iarch -Ivmm -I. -I$(B)
 
 # --- targets -----------------------------------------------------------------------------------------------------------
 
@@ -161,7 +161,8 @@ $(B)/root.elf $(B)/vmm.elf $(B)/serial.elf: vmm/rt/user.ld $(RT_OBJ)
 
 # In vmm/, as in arch/, a folder's headers are <folder/name.h>.
 $(B)/user/vmm/%.o $(B)/user/tests/user/%.o: UCFLAGS += -Ivmm -I$(B)
-$(call objs,$(VMM)): | $(patsubst vmm/acpi/%.asl,$(B)/%.h,$(wildcard vmm/acpi/*.asl))
+AML := $(patsubst vmm/acpi/%.asl,$(B)/%.h,$(wildcard vmm/acpi/*.asl))
+$(call objs,$(VMM)): | $(AML)
 
 $(B)/user/%.c.o: %.c
 	@mkdir -p $(@D)
@@ -194,25 +195,25 @@ ABI   := $(call named,$(ABI_TESTS),c)
 # The files that a test links, from its first comment: sources: path/a.c path/b.c
 sources = $(shell sed -n 's@^/\* sources: *\(.*[^ ]\) *\*/.*@\1@p' $(1))
 
+# $(call host_build,COMPILER,flags,libraries): one program of several sources, and its header dependencies
+host_build = $(Q)mkdir -p $(@D); printf '  %-6s %s\n' HOSTCC $<; \
+	$(1) $(HCFLAGS) $(2) -MM -MP -MT $@ $(filter %.c,$^) >$@.d && $(1) $(HCFLAGS) $(2) -o $@ $(filter %.c,$^) $(3)
+
 .PHONY: tests-unit
 tests: $(UNIT) $(FUZZ) $(USER) $(GUEST) $(ABI)
 tests-unit: $(UNIT)
 
-$(UNIT): $(B)/%: %.c $$(call sources,$$*.c) | $(patsubst vmm/acpi/%.asl,$(B)/%.h,$(wildcard vmm/acpi/*.asl))
-	@mkdir -p $(@D)
-	$(call say,HOSTCC,$<)$(HOST_CC) $(HCFLAGS) $(SANITIZE) -MT $@ -o $@ $(filter %.c,$^) -lcmocka -lfdt
+$(UNIT): $(B)/%: %.c $$(call sources,$$*.c) | $(AML)
+	$(call host_build,$(HOST_CC),$(SANITIZE),-lcmocka -lfdt)
 
-$(ABI): $(B)/%: %.c
-	@mkdir -p $(@D)
-	$(call say,HOSTCC,$<)$(HOST_CC) $(HCFLAGS) -MT $@ -o $@ $<
+$(ABI): $(B)/%: %.c $$(call sources,$$*.c)
+	$(call host_build,$(HOST_CC))
 
-$(filter %_fuzz,$(FUZZ)): $(B)/%: %.c $$(call sources,$$*.c)
-	@mkdir -p $(@D)
-	$(call say,FUZZCC,$<)$(FUZZ_CC) $(HCFLAGS) $(SANITIZE) -fsanitize=fuzzer -MT $@ -MF $@.d -o $@ $(filter %.c,$^) -lfdt
+$(filter %_fuzz,$(FUZZ)): $(B)/%: %.c $$(call sources,$$*.c) | $(AML)
+	$(call host_build,$(FUZZ_CC),$(SANITIZE) -fsanitize=fuzzer,-lfdt)
 
 $(filter %_zydis,$(FUZZ)): $(B)/%: %.c $$(call sources,$$*.c)
-	@mkdir -p $(@D)
-	$(call say,HOSTCC,$<)$(HOST_CC) $(HCFLAGS) $(SANITIZE) -O2 -MT $@ -o $@ $(filter %.c,$^) -lZydis
+	$(call host_build,$(HOST_CC),$(SANITIZE) -O2,-lZydis)
 
 $(USER): $(B)/tests/user/%.elf: $(B)/user/tests/user/%.c.o vmm/rt/user.ld $(RT_OBJ)
 	@mkdir -p $(@D)
