@@ -105,7 +105,7 @@ enum tv_exit_kind {
 	TV_EXIT_INSN      = 15,	/* another intercepted instruction; arg0: enum tv_insn                              */
 	TV_EXIT_SHUTDOWN  = 16,	/* triple fault                                                                     */
 	TV_EXIT_INIT      = 17,
-	TV_EXIT_TASK      = 18,	/* task switch; arg0: selector, arg1: bit 0..1: source (CALL, IRET, JMP, gate)       */
+	TV_EXIT_TASK      = 18,	/* task switch; arg0: selector, arg1: TV_TASK_*                                      */
 	TV_EXIT_FAIL      = 19,	/* entry failed or the exit is unknown; arg0: TV_FAIL_*; arg1: raw code, for the record only */
 	TV_EXIT_KINDS
 };
@@ -127,6 +127,12 @@ enum tv_exit_kind {
 #define TV_CR_MK_GPR(g)		((uint64_t)(g) << 8)
 #define TV_CR_LMSW		(1u << 2)
 #define TV_CR_CLTS		(1u << 3)
+
+#define TV_TASK_CALL		0u		/* bits 1:0: what caused it */
+#define TV_TASK_IRET		1u
+#define TV_TASK_JMP		2u
+#define TV_TASK_GATE		3u		/* an interrupt or exception through a task gate; it is not in @pending */
+#define TV_TASK_HAS_ERROR	(1u << 2)	/* bits 63:32 hold the error code to push                               */
 
 enum tv_insn {
 	TV_INSN_INVD = 1, TV_INSN_WBINVD, TV_INSN_INVLPG, TV_INSN_INVPCID, TV_INSN_RDTSC, TV_INSN_RDTSCP, TV_INSN_RDPMC,
