@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Switching SVM on and off on a CPU, and finding out what this implementation of it can do. */
+#include "svm.h"
+
+#include <abi/info.h>
+#include <arch/fpu.h>
+#include <arch/machine.h>
+#include <kernel/boot_info.h>
+#include <kernel/log.h>
+#include <mm/frame.h>
+#include <x86/cr.h>
+#include <x86/msr.h>
+
+/* APM volume 3, "CPUID Fn8000_0001_ECX/EDX", "Fn8000_0008_EBX", "Fn8000_000A_EDX"; and the standard leaves 1 and 7. */
+#define CPUID_EXT_SVM		BIT(2)		/* 8000_0001 ECX */
+#define CPUID_EXT_FFXSR		BIT(25)		/* 8000_0001 EDX */
+#define CPUID_EXT_PAGE1G	BIT(26)
+#define CPUID_EXT_RDTSCP	BIT(27)
+#define CPUID_8_INVLPGB		BIT(3)
+#define CPUID_8_RDPRU		BIT(4)
+#define CPUID_8_MCOMMIT		BIT(8)
+#define CPUID_SVM_NP		BIT(0)
+#define CPUID_SVM_NRIPS		BIT(3)
+#define CPUID_SVM_CLEAN		BIT(5)
+#define CPUID_SVM_FLUSH_ASID	BIT(6)
+#define CPUID_SVM_DECODE	BIT(7)
+#define CPUID_1_PCID		BIT(17)		/* ECX */
+#define CPUID_7_FSGSBASE	BIT(0)		/* EBX */
+#define CPUID_7_SMEP		BIT(7)
+#define CPUID_7_INVPCID		BIT(10)
+#define CPUID_7_SMAP		BIT(20)
+#define CPUID_7_UMIP		BIT(2)		/* ECX */
+#define CPUID_7_PKU		BIT(3)
+#define CPUID_7_RDPID		BIT(22)
+
+#define CPUID_1_HYPERVISOR	BIT(31)		/* ECX */
+
+#define CPUID_HYPERVISOR	0x40000000u
+#define CPUID_EXT_MAX		0x80000000u
+#define CPUID_EXT		0x80000001u
+#define CPUID_EXT_8		0x80000008u
+#define CPUID_SVM		0x8000000au
+
+#define CR4_ALWAYS	(CR4_VME | CR4_PVI | CR4_TSD | CR4_DE | CR4_PSE | CR4_PAE | CR4_MCE | CR4_PGE | CR4_PCE | CR4_OSFXSR | \
+			 CR4_OSXMMEXCPT)
+
+struct svm_features svm;
+
+/* Is SVM there and usable?  Says in the log what is missing. */
+static bool svm_usable(void)
+{
+	uint64_t vm_cr;
+
+	if (cpuid(CPUID_EXT_MAX, 0).eax < CPUID_SVM || !(cpuid(CPUID_EXT, 0).ecx & CPUID_EXT_SVM)) {
+		log_error("cannot run: this CPU has no AMD SVM (hardware virtualisation)");
+		return false;
+	}
+	vm_cr = rdmsr(MSR_VM_CR);
+	if (vm_cr & VM_CR_SVMDIS) {
+		log_error("cannot run: AMD SVM is disabled by the firmware%s: switch it on in the firmware setup",
+			  vm_cr & VM_CR_LOCK ? " and locked" : "");
+		return false;
+	}
+	if (!(cpuid(CPUID_SVM, 0).edx & CPUID_SVM_NP)) {
+		log_error("cannot run: this CPU's SVM has no nested paging");
+		return false;
+	}
+	return true;
+}
+
+/* May feature @name be used, which the CPU has if @there? */
+static bool use(bool there, const char *name)
+{
+	return there && !boot_option_has("off", name);
+}
+
+/* CR4 bits that a guest may set: those of the CPU whose state the kernel switches. */
+static uint64_t guest_cr4(uint64_t xcr0)
+{
+	struct cpuid_regs r = cpuid(7, 0);
+	uint64_t cr4 = CR4_ALWAYS;
+
+	if (cpuid(1, 0).ecx & CPUID_1_PCID)
+		cr4 |= CR4_PCIDE;
+	if (r.ebx & CPUID_7_FSGSBASE)
+		cr4 |= CR4_FSGSBASE;
+	if (r.ebx & CPUID_7_SMEP)
+		cr4 |= CR4_SMEP;
+	if (r.ebx & CPUID_7_SMAP)
+		cr4 |= CR4_SMAP;
+	if (r.ecx & CPUID_7_UMIP)
+		cr4 |= CR4_UMIP;
+	if (xcr0)
+		cr4 |= CR4_OSXSAVE;
+	if (r.ecx & CPUID_7_PKU && xcr0 & XCR0_PKRU)
+		cr4 |= CR4_PKE;
+	return cr4;
+}
+
+/* QEMU's emulator stores the interrupt shadow on exits, but never loads it. */
+static bool loses_shadow(void)
+{
+	struct cpuid_regs r;
+
+	if (!(cpuid(1, 0).ecx & CPUID_1_HYPERVISOR))
+		return false;
+	r = cpuid(CPUID_HYPERVISOR, 0);
+	/* "TCGTCGTCGTCG" */
+	return r.ebx == 0x54474354 && r.ecx == 0x43544743 && r.edx == 0x47435447;
+}
+
+static void svm_find_features(struct svm_features *f)
+{
+	struct cpuid_regs ext = cpuid(CPUID_EXT, 0), rev = cpuid(CPUID_SVM, 0), leaf7 = cpuid(7, 0);
+	uint32_t leaf8 = cpuid(CPUID_EXT_8, 0).ebx;
+
+	f->next_rip = use(rev.edx & CPUID_SVM_NRIPS, "nextrip");
+	f->decode = use(rev.edx & CPUID_SVM_DECODE, "decode");
+	f->flush_asid = use(rev.edx & CPUID_SVM_FLUSH_ASID, "flushasid");
+	f->clean = use(rev.edx & CPUID_SVM_CLEAN, "cleanbits") ? CLEAN_ALL : 0;
+	f->npt_2m = use(true, "npt2m");
+	f->npt_1g = f->npt_2m && use(ext.edx & CPUID_EXT_PAGE1G, "npt1g");
+	f->asid_count = rev.ebx;
+	f->tsc_aux = ext.edx & CPUID_EXT_RDTSCP || leaf7.ecx & CPUID_7_RDPID;
+	f->no_shadow = loses_shadow();
+	f->icpt2 = leaf8 & CPUID_8_RDPRU ? ICPT2_RDPRU : 0;
+	f->icpt3 = (leaf8 & CPUID_8_INVLPGB ? ICPT3_INVLPGB | ICPT3_INVLPGB_ILLEGAL | ICPT3_TLBSYNC : 0) |
+		   (leaf8 & CPUID_8_MCOMMIT ? ICPT3_MCOMMIT : 0);
+	f->icpt3_invlpg = leaf7.ebx & CPUID_7_INVPCID ? ICPT3_INVPCID : 0;
+	f->xcr0 = fpu_xcr0();
+	f->cr3_valid = MASK(machine_phys_bits() - 1, 0);
+	f->cr4_valid = guest_cr4(f->xcr0);
+	f->cr4_host = read_cr4() & CR4_MCE;
+	f->efer_valid = EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE | (ext.edx & CPUID_EXT_FFXSR ? EFER_FFXSR : 0);
+}
+
+/* Can a guest that was started with the features @have run on a CPU with @here? */
+static bool svm_features_cover(const struct svm_features *here, const struct svm_features *have)
+{
+	return here->next_rip >= have->next_rip && here->decode >= have->decode && here->flush_asid >= have->flush_asid &&
+	       here->npt_1g >= have->npt_1g && here->clean >= have->clean && here->asid_count >= have->asid_count &&
+	       here->tsc_aux >= have->tsc_aux && !(have->cr4_valid & ~here->cr4_valid) &&
+	       !(have->efer_valid & ~here->efer_valid) && !(have->xcr0 & ~here->xcr0) &&
+	       here->icpt2 == have->icpt2 && here->icpt3 == have->icpt3 && here->icpt3_invlpg == have->icpt3_invlpg;
+}
+
+static void svm_log_features(void)
+{
+	log_info("svm: nested paging, %u ASIDs; in use:%s%s%s%s%s%s%s", svm.asid_count,
+		 svm.next_rip ? " nextrip" : "", svm.decode ? " decode" : "", svm.flush_asid ? " flushasid" : "",
+		 svm.clean ? " cleanbits" : "", svm.npt_2m ? " npt2m" : "", svm.npt_1g ? " npt1g" : "",
+		 svm.next_rip || svm.decode || svm.flush_asid || svm.clean || svm.npt_2m ? "" : " none");
+}
+
+/*
+ * Switch SVM on for the CPU that executes this; on the boot CPU, which comes first, also decide which features are used.
+ * TV_EUNSUP after a log line that says what is missing; TV_EQUOTA without memory.  Nothing is changed then.
+ */
+enum tv_err svm_cpu_on(void)
+{
+	bool first = svm.asid_count == 0;
+	struct svm_features here = { 0 };
+	struct svm_cpu *c;
+
+	if (!svm_usable())
+		return TV_EUNSUP;
+	svm_find_features(&here);
+	if (here.asid_count < 2 || (!first && !svm_features_cover(&here, &svm))) {
+		log_error("cannot run: SVM of CPU %u lacks what the boot CPU has", svm_cpu_id());
+		return TV_EUNSUP;
+	}
+
+	c = frame_alloc();
+	if (!c)
+		return TV_EQUOTA;
+	c->hsave = frame_alloc();
+	c->host = frame_alloc();
+	if (!c->hsave || !c->host || (first && svm_bitmap_init() != TV_OK)) {
+		if (c->hsave)
+			frame_free(c->hsave);
+		if (c->host)
+			frame_free(c->host);
+		frame_free(c);
+		return TV_EQUOTA;
+	}
+	if (first) {
+		svm = here;
+		svm_pt_init();
+		svm_log_features();
+	}
+
+	c->host_pa = frame_pa(c->host).v;
+	/* The CPU's number in the upper half makes generations of different CPUs differ.  The first entry begins the first one. */
+	c->asid_generation = (uint64_t)svm_cpu_id() << 48;
+	c->asid_next = svm.asid_count;
+	if (svm.tsc_aux)
+		wrmsr(MSR_TSC_AUX, 0);
+	wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SVME);
+	wrmsr(MSR_VM_HSAVE_PA, frame_pa(c->hsave).v);
+	svm_set_percpu(c);
+	return TV_OK;
+}
+
+/* Switch SVM off again for the CPU that executes this. */
+void svm_cpu_off(void)
+{
+	struct svm_cpu *c = svm_percpu();
+
+	wrmsr(MSR_VM_HSAVE_PA, 0);
+	wrmsr(MSR_EFER, rdmsr(MSR_EFER) & ~EFER_SVME);
+	svm_set_percpu(NULL);
+	frame_free(c->hsave);
+	frame_free(c->host);
+	frame_free(c);
+}
+
+/* TV_FEAT_* in use. */
+static uint64_t svm_feature_bits(void)
+{
+	return TV_FEAT_SVM | (svm.next_rip ? TV_FEAT_NEXT_RIP : 0) | (svm.decode ? TV_FEAT_DECODE_ASSIST : 0) |
+	       (svm.xcr0 ? TV_FEAT_XSAVE : 0) | (svm.npt_1g ? TV_FEAT_GUEST_1G : 0);
+}
+
+const struct virt_ops svm_ops = {
+	.name = "svm",
+	.cpu_on = svm_cpu_on,
+	.cpu_off = svm_cpu_off,
+	.vcpu_init = svm_vcpu_init,
+	.vcpu_fini = svm_vcpu_fini,
+	.push = svm_push,
+	.pull = svm_pull,
+	.run = svm_run,
+	.flush = svm_flush,
+	.ports = svm_ports,
+	.msrs = svm_msrs,
+	.pt = svm_pt,
+	.features = svm_feature_bits,
+};

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of the SVM back-end share. */
+#ifndef SVM_SVM_H
+#define SVM_SVM_H
+
+#include <abi/exit.h>
+#include <arch/virt.h>
+#include <kernel/vcpu.h>
+#include <lib/base.h>
+#include <svm/insn.h>
+#include <svm/vmcb.h>
+
+/* What this machine has and the command line left switched on.  Written by svm_cpu_on() of the boot CPU, then constant. */
+struct svm_features {
+	bool next_rip;		/* nRIP is saved                                       */
+	bool decode;		/* instruction bytes, operands of MOV CR and MOV DR    */
+	bool flush_asid;	/* TLB_FLUSH_ASID                                      */
+	bool npt_2m, npt_1g;
+	bool tsc_aux;		/* the MSR exists                                      */
+	bool no_shadow;		/* the interrupt shadow is not loaded on entry         */
+	uint32_t clean;		/* CLEAN_ALL, or 0 without VMCB clean bits             */
+	uint32_t asid_count;	/* usable: 1 to asid_count - 1                         */
+	uint32_t icpt2, icpt3;	/* mandatory intercepts that not every CPU has         */
+	uint32_t icpt3_invlpg;	/* the same, for TV_ICPT_INVLPG                        */
+	uint64_t cr3_valid;	/* bits that a guest may set                           */
+	uint64_t cr4_valid;
+	uint64_t cr4_host;	/* bits that are set in a guest, whatever it thinks    */
+	uint64_t efer_valid;
+	uint64_t xcr0;		/* of the host, the most a guest may set; 0: no XSAVE  */
+};
+extern struct svm_features svm;
+
+/* Per CPU. */
+struct svm_cpu {
+	uint64_t host_pa;		/* page for svm_enter()                                        */
+	uint64_t asid_generation;	/* never 0, and of no other CPU                                */
+	uint32_t asid_next;
+	uint64_t tsc_aux;		/* in the MSR now                                              */
+	void *hsave, *host;		/* pages: VM_HSAVE_PA, host_pa                                 */
+};
+
+/* Blocking of NMIs.  Without virtual NMI the CPU does not know it: an IRET that retires unblocks. */
+enum svm_nmi {
+	SVM_NMI_OPEN = 0,
+	SVM_NMI_BLOCKED,		/* IRET is intercepted                                         */
+	SVM_NMI_IRET,			/* at an IRET, which is being stepped over                     */
+};
+
+struct svm_vcpu {
+	struct vmcb *vmcb;
+	uint64_t vmcb_pa;
+	uint64_t asid_generation;	/* of the CPU where @vmcb->asid is valid; 0: nowhere           */
+	uint64_t tsc_aux;
+	uint64_t xcr0;
+	uint32_t intercept;		/* page->intercept and page->exc_intercept as in the VMCB      */
+	uint32_t exc_intercept;
+	bool attention;			/* one of the members from here to @shutdown needs svm_inject() */
+	bool window;			/* a dummy virtual interrupt waits for RFLAGS.IF               */
+	bool stepping;			/* RFLAGS.TF is ours for this one entry                        */
+	bool guest_tf;
+	uint8_t nmi;			/* enum svm_nmi                                                */
+	bool shutdown;			/* triple fault: nothing runs until RIP, CR and SEG were loaded */
+	bool injected;			/* @vmcb->event_inj was set for the last entry                 */
+	bool dr_open;			/* the guest may touch DR0 to DR3 until the next exit          */
+	uint8_t soft_len;		/* instruction length of the soft event injected last; 0: none */
+	uint64_t soft_event;		/* that event                                                  */
+	uint64_t nmi_rip;		/* of the IRET                                                 */
+	uint64_t step_dr6;		/* the guest's, before the step                                */
+	uint64_t cr0_cache;		/* the guest's CD and NW, which the hardware never gets        */
+	uint64_t cr4;			/* as the guest sees it                                        */
+	uint64_t dr[4];
+	uint8_t *iopm, *msrpm;		/* own permission maps; NULL: the shared ones                  */
+};
+
+static inline struct svm_vcpu *svm_of(const struct vcpu *v) { return v->hw; }
+
+/* State that the CPU must take from the VMCB again. */
+static inline void svm_changed(struct vmcb *b, uint32_t clean_bits) { b->clean &= ~clean_bits; }
+
+/* cpu.c */
+extern const struct virt_ops svm_ops;
+enum tv_err svm_cpu_on(void) MUST_USE;
+void svm_cpu_off(void);
+
+/* controls.c: bring the intercepts in line with what the monitor asks for and with the state of @s. */
+void svm_controls(struct svm_vcpu *s);
+
+/* vcpu.c */
+enum tv_err svm_vcpu_init(struct vcpu *v, struct quota *q) MUST_USE;
+void svm_vcpu_fini(struct vcpu *v, struct quota *q);
+void svm_vcpu_reset(struct svm_vcpu *s);
+
+/* state.c */
+uint32_t svm_push(struct vcpu *v, uint32_t groups);
+void svm_pull(struct vcpu *v, uint32_t groups);
+
+/* run.c */
+uint32_t svm_run(struct vcpu *v);
+
+/* inject.c: both are off the fast path.  svm_inject: what to report instead of an entry, or TV_EXIT_NONE. */
+uint32_t svm_inject(struct vcpu *v);
+/* After an exit with an event in EXITINTINFO: keep it for the next entry. */
+void svm_interrupted(struct vcpu *v);
+/* After an exit of an entry with TF of ours: take it back.  True if the exit is nothing but the end of that step. */
+bool svm_step_end(struct svm_vcpu *s);
+/* The window of a dummy virtual interrupt opened. */
+uint32_t svm_window_opened(struct vcpu *v);
+/* The guest is about to execute IRET. */
+void svm_iret(struct svm_vcpu *s);
+/* Deliver hardware exception @event, which an intercept took, to the guest after all.  Returns a kind to report, or TV_EXIT_NONE. */
+uint32_t svm_reflect(struct vcpu *v, uint64_t event);
+/* May NMIs be delivered?  For the state page, both ways. */
+bool svm_nmi_blocked(const struct svm_vcpu *s);
+void svm_nmi_block(struct svm_vcpu *s, bool block);
+
+/* exit.c: the exit that the VMCB describes, as a record in the state page. */
+uint32_t svm_exit(struct vcpu *v);
+
+/* bitmap.c */
+enum tv_err svm_bitmap_init(void) MUST_USE;
+uint64_t svm_iopm_pa(const struct svm_vcpu *s);
+uint64_t svm_msrpm_pa(const struct svm_vcpu *s);
+enum tv_err svm_ports(struct vcpu *v, unsigned first, unsigned count, bool allow, struct quota *q) MUST_USE;
+enum tv_err svm_msrs(struct vcpu *v, uint32_t first, uint32_t count, bool allow, struct quota *q) MUST_USE;
+void svm_bitmap_fini(struct svm_vcpu *s, struct quota *q);
+
+/* asid.c */
+void svm_asid_assign(struct svm_vcpu *s, struct svm_cpu *c);
+void svm_flush(struct vcpu *v);
+
+/* pt_npt.c */
+const struct pt_format *svm_pt(void);
+void svm_pt_init(void);
+
+/* check.c: which rule of VMRUN does @b break?  NULL: none. */
+const char *svm_check(const struct vmcb *b);
+
+#endif
