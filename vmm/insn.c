@@ -403,6 +403,8 @@ static enum insn_status check_row(const struct insn *in, const struct insn_row *
 		return INSN_NOT_SUPPORTED;
 	if (row->flags & ROW_NO_OPSIZE && in->prefix & INSN_OPSIZE)
 		return INSN_NOT_SUPPORTED;
+	if (row->op == INSN_PAUSE && in->rex & 1)
+		return INSN_NOT_SUPPORTED;	/* XCHG R8, RAX after all */
 	if (row->size == SIZE_BRANCH && in->mode == INSN_MODE_64 && in->prefix & INSN_OPSIZE)
 		return INSN_NOT_SUPPORTED;	/* the vendors disagree on the operand size, even on the length */
 	return INSN_OK;
