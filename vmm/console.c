@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The guest's first serial port and root's console, and root's requests.
+ *
+ * Output is collected: root is signalled when the ring is half full, VM_OUTPUT_DELAY_US after the first byte, and before the
+ * monitor sleeps; so a line of text costs one signal and not eighty.  The second serial port has no other end.
+ */
+#include <rt/sys.h>
+#include <rt/time.h>
+
+#include "upcall.h"
+#include "vm.h"
+
+#define CONSOLE_PORT	0u
+#define INPUT_CHUNK	64u
+
+/* A request or input came, or there is room for output again: without waiting, as all of it may be stale. */
+static void console_input(struct vm *vm)
+{
+	struct uart *u = &vm->board.com[CONSOLE_PORT];
+
+	do {
+		while (ring_used(&vm->input)) {
+			if (!uart_rx(u, ring_peek(&vm->input, 0)))
+				goto full;		/* vm_uart_rx_space() goes on */
+			ring_skip(&vm->input, 1);
+		}
+	} while (!ring_sleep_data(&vm->input));
+full:
+	if (ring_wake_putter(&vm->input))
+		(void)sys_ntfn_signal(vm->root, ~0ull);
+}
+
+static void requests(struct vm *vm)
+{
+	uint32_t r = atomic_exchange(&vm->shared->request, 0);
+
+	if (r & VM_REQUEST_DUMP)
+		for (unsigned i = 0; i < vm->cpu_count; i++)
+			trace_dump(vm->vcpu[i]);
+	if (r & VM_REQUEST_STOP)
+		(void)vm_stop(vm, VM_EXIT_STOPPED, NULL);
+	if (r & VM_REQUEST_RESET)
+		(void)vm_stop(vm, VM_EXIT_RESET, NULL);
+	if (r & VM_REQUEST_POWER_BUTTON) {
+		vm_dev_lock(vm);
+		pm_power_button(&vm->board.pm);
+		vm_dev_unlock(vm);
+	}
+}
+
+void vm_signal(struct vm *vm)
+{
+	struct uart *u = &vm->board.com[CONSOLE_PORT];
+
+	requests(vm);
+	vm_dev_lock(vm);
+	if (uart_tx_pending(u))
+		uart_tx_ready(u);
+	console_input(vm);
+	vm_dev_unlock(vm);
+}
+
+/* The guest has emptied its receive FIFO.  Called from inside the UART: the rest must wait until it has returned. */
+void vm_uart_rx_space(struct vm *vm, unsigned port)
+{
+	if (port == CONSOLE_PORT)
+		timer_arm(&vm->board.timers, &vm->input_retry, clock_now());
+}
+
+static void input_retry(struct timer *t, uint64_t now)
+{
+	(void)now;
+	console_input(container_of(t, struct vm, input_retry));
+}
+
+bool vm_uart_tx(struct vm *vm, unsigned port, uint8_t byte)
+{
+	if (port != CONSOLE_PORT)
+		return true;
+	if (!ring_put(&vm->output, &byte, 1) && (ring_sleep_space(&vm->output) || !ring_put(&vm->output, &byte, 1))) {
+		vm_console_flush(vm);
+		return false;
+	}
+	if (ring_used(&vm->output) >= VM_OUTPUT_SIZE / 2) {
+		vm_console_flush(vm);
+	} else if (!vm->output_collected) {
+		vm->output_collected = true;
+		timer_arm(&vm->board.timers, &vm->flush, clock_now() + vm->tsc_hz / 1000000 * VM_OUTPUT_DELAY_US);
+	}
+	return true;
+}
+
+void vm_console_flush(struct vm *vm)
+{
+	vm->output_collected = false;
+	if (ring_wake_getter(&vm->output))
+		(void)sys_ntfn_signal(vm->root, ~0ull);
+}
+
+static void flush_due(struct timer *t, uint64_t now)
+{
+	(void)now;
+	vm_console_flush(container_of(t, struct vm, flush));
+}
+
+void vm_console_init(struct vm *vm)
+{
+	vm->input = vm_ring_input(vm->shared);
+	vm->output = vm_ring_output(vm->shared);
+	timer_init(&vm->flush, flush_due);
+	timer_init(&vm->input_retry, input_retry);
+}

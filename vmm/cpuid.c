@@ -1,0 +1,471 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The CPUID model.  SDM, "CPUID - CPU Identification"; APM, "CPUID Instruction".
+ *
+ * Each row of policy[] says which bits of the host's answer a guest may see and which are always set because the monitor
+ * itself provides the feature.  A bit passes only if everything it stands for works in a guest: the state is switched, the
+ * instruction does not exit or is emulated, the MSRs are in the MSR policy.  What has no row reads as zeros, so a feature of
+ * a future CPU is hidden until someone has thought about it.
+ *
+ * Left out on purpose: VMX, SVM (no nesting), MONITOR (HLT is the idle state), PMU and IBS (host-wide counters), SGX, SEV,
+ * MPX, AMX, CET, PT, RDT, TSX, WAITPKG (it could sleep on the host's CPU), SPEC_CTRL and its kin (the MSR is not switched),
+ * LA57 (guest state is checked for 48-bit canonical addresses).
+ */
+#include "cpuid.h"
+
+#include <x86/cr.h>
+#include <x86/msr.h>
+
+#define ALL		0xffffffffu
+#define B(n)		(1u << (n))
+#define BITS(hi, lo)	((uint32_t)MASK(hi, lo))
+
+#define LEAF_MAX_BASIC	0x1fu		/* the last one that this model fills */
+#define LEAF_HYP	0x40000000u
+#define LEAF_HYP_TIMING	0x40000010u
+#define LEAF_KVM	0x40000100u
+#define LEAF_EXT	0x80000000u
+#define LEAF_EXT_MAX	0x80000021u
+#define CACHE_SUBS	8u		/* more caches than this no CPU describes */
+#define XSAVE_COMPONENTS 64u
+#define XSAVE_LEGACY	576u		/* bytes of the legacy area and the header */
+#define LINEAR_BITS	48u
+#define XCR0_AVX_FAMILY	(XCR0_AVX | XCR0_AVX512)
+
+enum { EAX, EBX, ECX, EDX };
+
+/* Leaf 1 EDX, of which AMD repeats a part in leaf 0x80000001. */
+#define EDX1_COMMON	(BITS(6, 0) | BITS(8, 7) | BITS(17, 12) | B(23) | B(24))
+#define EDX1_SET	(B(9) | B(12) | B(14))			/* APIC, MTRR, MCA */
+
+static const struct policy {
+	uint32_t leaf, sub;
+	uint32_t pass[4], set[4];
+} policy[] = {
+	{ 0x01, 0, { ALL, BITS(15, 8),
+		/* SSE3 PCLMUL SSSE3 FMA CX16 PCID SSE4.1 SSE4.2 MOVBE POPCNT AES XSAVE AVX F16C RDRAND */
+		BITS(1, 0) | B(9) | BITS(13, 12) | B(17) | BITS(20, 19) | BITS(23, 22) | BITS(26, 25) | BITS(30, 28),
+		/* and SEP PSE36 CLFLUSH SSE SSE2 SS */
+		EDX1_COMMON | B(11) | B(19) | BITS(27, 25) },
+		/* x2APIC, TSC-deadline, hypervisor */
+		{ 0, 0, B(21) | B(24) | B(31), EDX1_SET } },
+	{ 0x02, 0, { ALL, ALL, ALL, ALL }, { 0 } },
+	{ 0x06, 0, { 0 }, { B(2) } },					/* the APIC timer never stops */
+	{ 0x07, 0, { 0,
+		/* FSGSBASE BMI1 AVX2 FDP SMEP BMI2 ERMS INVPCID FCS AVX512F AVX512DQ RDSEED ADX SMAP IFMA CLFLUSHOPT CLWB PF ER CD SHA BW VL */
+		B(0) | B(3) | BITS(10, 5) | B(13) | BITS(21, 16) | BITS(24, 23) | BITS(31, 26),
+		/* PREFETCHWT1 VBMI UMIP PKU VBMI2 GFNI VAES VPCLMUL VNNI BITALG VPOPCNTDQ RDPID CLDEMOTE MOVDIRI MOVDIR64B */
+		BITS(3, 0) | B(6) | BITS(12, 8) | B(14) | B(22) | B(25) | BITS(28, 27),
+		/* 4VNNIW 4FMAPS FSRM VP2INTERSECT SERIALIZE AVX512FP16 */
+		BITS(4, 2) | B(8) | B(14) | B(23) },
+		{ 0, B(1), 0, 0 } },					/* TSC_ADJUST */
+	{ 0x07, 1, { BITS(5, 4) | BITS(12, 10), 0, 0, 0 }, { 0 } },	/* AVX_VNNI AVX512_BF16 fast REP */
+	{ 0x0d, 1, { BITS(2, 0), 0, 0, 0 }, { 0 } },			/* XSAVEOPT XSAVEC XGETBV; not XSAVES */
+	{ 0x80000001, 0, { ALL, BITS(31, 28),
+		/* LAHF CR8LEGACY ABM SSE4A MISALIGNSSE 3DNOWPREFETCH XOP FMA4 TBM TOPOEXT; OSVW: the monitor's own */
+		B(0) | BITS(8, 4) | B(11) | B(16) | BITS(22, 21),
+		/* and SYSCALL NX MMXEXT FFXSR PDPE1GB RDTSCP LM 3DNOW */
+		EDX1_COMMON | B(11) | B(20) | B(22) | BITS(27, 25) | BITS(31, 29) },
+		{ 0 } },
+	{ 0x80000002, 0, { ALL, ALL, ALL, ALL }, { 0 } },		/* brand string */
+	{ 0x80000003, 0, { ALL, ALL, ALL, ALL }, { 0 } },
+	{ 0x80000004, 0, { ALL, ALL, ALL, ALL }, { 0 } },
+	{ 0x80000005, 0, { ALL, ALL, ALL, ALL }, { 0 } },		/* AMD: L1 caches and TLBs */
+	{ 0x80000006, 0, { ALL, ALL, ALL, ALL }, { 0 } },		/* L2 */
+	{ 0x80000007, 0, { 0 }, { 0, 0, 0, B(8) } },			/* invariant TSC: Trivet's clock rests on it */
+	{ 0x80000008, 0, { 0, B(0) | B(2) | B(9), 0, 0 }, { LINEAR_BITS << 8, 0, 0, 0 } }, /* CLZERO XSAVEERPTR WBNOINVD */
+	{ 0x80000019, 0, { ALL, ALL, 0, 0 }, { 0 } },			/* AMD: 1 GiB TLBs */
+	{ 0x8000001a, 0, { ALL, 0, 0, 0 }, { 0 } },
+	{ 0x80000021, 0, { B(0) | B(2) | B(6), 0, 0, 0 }, { 0 } },	/* LFENCE serialises; null selector clears base */
+};
+
+static struct cpuid_row *row_find(struct cpuid_model *m, uint32_t leaf, uint32_t sub)
+{
+	for (unsigned i = 0; i < m->count; i++)
+		if (m->row[i].leaf == leaf && m->row[i].sub == sub)
+			return &m->row[i];
+	return NULL;
+}
+
+/* Insert in order.  CPUID_ROWS is larger than anything that cpuid_build() can add. */
+static void row_add(struct cpuid_model *m, uint32_t leaf, uint32_t sub, struct cpuid_regs r)
+{
+	unsigned i = m->count;
+
+	if (m->count == CPUID_ROWS)
+		return;
+	for (; i && (m->row[i - 1].leaf > leaf || (m->row[i - 1].leaf == leaf && m->row[i - 1].sub > sub)); i--)
+		m->row[i] = m->row[i - 1];
+	m->row[i] = (struct cpuid_row){ leaf, sub, r };
+	m->count++;
+}
+
+static bool is_signature(const struct cpuid_regs *r, const char text[12])
+{
+	const uint32_t word[3] = { r->ebx, r->edx, r->ecx };
+
+	return !__builtin_memcmp(word, text, 12);
+}
+
+static struct cpuid_regs signature(uint32_t eax, const char text[12])
+{
+	struct cpuid_regs r = { .eax = eax };
+
+	__builtin_memcpy(&r.ebx, text, 4);
+	__builtin_memcpy(&r.ecx, text + 4, 4);
+	__builtin_memcpy(&r.edx, text + 8, 4);
+	return r;
+}
+
+/* Bits of an APIC ID that number @count CPUs. */
+static unsigned id_bits(unsigned count)
+{
+	unsigned bits = 0;
+
+	while ((1u << bits) < count)
+		bits++;
+	return bits;
+}
+
+/* Caches: leaf 4 (Intel) or 0x8000001d (AMD).  As far as a guest's CPUs go, only the last level is shared. */
+static void caches_add(struct cpuid_model *m, const struct cpuid_config *cfg, uint32_t leaf,
+		       struct cpuid_regs (*host)(uint32_t, uint32_t))
+{
+	for (uint32_t sub = 0; sub < CACHE_SUBS; sub++) {
+		struct cpuid_regs r = host(leaf, sub);
+		unsigned type = r.eax & 0x1f, level = r.eax >> 5 & 7;
+
+		if (!type)
+			return;
+		r.eax &= BITS(9, 0);
+		if (level >= 3)
+			r.eax |= (cfg->cpu_count - 1) << 14;
+		if (m->vendor != CPUID_AMD)
+			r.eax |= (uint32_t)(BIT(id_bits(cfg->cpu_count)) - 1) << 26;
+		row_add(m, leaf, sub, r);
+	}
+}
+
+/* Topology: one package, one thread in each core. */
+static void topology_add(struct cpuid_model *m, const struct cpuid_config *cfg, uint32_t leaf)
+{
+	enum { TYPE_SMT = 1, TYPE_CORE = 2 };
+
+	row_add(m, leaf, 0, (struct cpuid_regs){ 0, 1, TYPE_SMT << 8, 0 });
+	row_add(m, leaf, 1, (struct cpuid_regs){ id_bits(cfg->cpu_count), cfg->cpu_count, TYPE_CORE << 8 | 1, 0 });
+}
+
+/* XSAVE: the host's layout of those components that a guest may enable. */
+static void xsave_add(struct cpuid_model *m, struct cpuid_regs (*host)(uint32_t, uint32_t))
+{
+	struct cpuid_regs main = host(0xd, 0);
+	uint32_t size = XSAVE_LEGACY;
+
+	m->xcr0_mask &= (uint64_t)main.edx << 32 | main.eax;
+	for (uint32_t i = 2; i < XSAVE_COMPONENTS - 1; i++) {
+		struct cpuid_regs r = host(0xd, i);
+
+		if (!(m->xcr0_mask & BIT(i)))
+			continue;
+		row_add(m, 0xd, i, r);
+		if (r.eax + r.ebx > size)
+			size = r.eax + r.ebx;
+	}
+	row_add(m, 0xd, 0, (struct cpuid_regs){ (uint32_t)m->xcr0_mask, 0, size, (uint32_t)(m->xcr0_mask >> 32) });
+}
+
+/*
+ * The closest fraction to @value / @unit with a numerator of at most @max, by continued fraction.  Leaf 0x15 needs a small
+ * one: Linux multiplies the numerator by the crystal's kHz in 32 bits.
+ */
+static void fraction(uint64_t value, uint64_t unit, uint32_t max, uint32_t *num, uint32_t *den)
+{
+	uint64_t n0 = 0, d0 = 1, n1 = 1, d1 = 0;
+
+	while (unit) {
+		uint64_t q = value / unit, n2 = q * n1 + n0, d2 = q * d1 + d0, rest = value % unit;
+
+		if (n2 > max || d2 > UINT32_MAX)
+			break;
+		n0 = n1, d0 = d1, n1 = n2, d1 = d2;
+		value = unit;
+		unit = rest;
+	}
+	*num = (uint32_t)n1;
+	*den = (uint32_t)d1;
+}
+
+/* What tells the frequencies: leaves 0x15 and 0x16 as on Intel's CPUs, 0x40000010 as other hypervisors have it. */
+static void timing_add(struct cpuid_model *m, const struct cpuid_config *cfg)
+{
+	uint32_t tsc_khz = (uint32_t)(cfg->tsc_hz / 1000), bus_khz = (uint32_t)(cfg->apic_bus_hz / 1000), num, den;
+
+	if (m->vendor == CPUID_INTEL && bus_khz) {
+		fraction(cfg->tsc_hz, cfg->apic_bus_hz, UINT32_MAX / bus_khz, &num, &den);
+		if (num && den)
+			row_add(m, 0x15, 0, (struct cpuid_regs){ den, num, (uint32_t)cfg->apic_bus_hz, 0 });
+		row_add(m, 0x16, 0, (struct cpuid_regs){ tsc_khz / 1000, tsc_khz / 1000, 100, 0 });
+	}
+	row_add(m, LEAF_HYP_TIMING, 0, (struct cpuid_regs){ tsc_khz, bus_khz, 0, 0 });
+}
+
+/*
+ * Hypervisor leaves.  At 0x40000100, where Linux also searches, stands KVM's signature with no feature at all: it promises
+ * only that unknown hypercalls fail politely.  Linux then uses x2APIC without interrupt remapping, which saves two thirds
+ * of the exits of xAPIC, and does not delay after each port access.
+ */
+static void hypervisor_add(struct cpuid_model *m)
+{
+	row_add(m, LEAF_HYP, 0, signature(LEAF_HYP_TIMING, "TrivetTrivet"));
+	row_add(m, LEAF_KVM, 0, signature(LEAF_KVM + 1, "KVMKVMKVM\0\0\0"));
+	row_add(m, LEAF_KVM + 1, 0, (struct cpuid_regs){ 0, 0, 0, 0 });
+}
+
+static void policy_add(struct cpuid_model *m, uint32_t host_basic, uint32_t host_ext,
+		       struct cpuid_regs (*host)(uint32_t, uint32_t))
+{
+	for (unsigned i = 0; i < ARRAY_LEN(policy); i++) {
+		const struct policy *p = &policy[i];
+		bool there = p->leaf >= LEAF_EXT ? p->leaf <= host_ext : p->leaf <= host_basic;
+		struct cpuid_regs h = there ? host(p->leaf, p->sub) : (struct cpuid_regs){ 0, 0, 0, 0 };
+		struct cpuid_regs r = {
+			(h.eax & p->pass[EAX]) | p->set[EAX], (h.ebx & p->pass[EBX]) | p->set[EBX],
+			(h.ecx & p->pass[ECX]) | p->set[ECX], (h.edx & p->pass[EDX]) | p->set[EDX],
+		};
+
+		row_add(m, p->leaf, p->sub, r);
+	}
+}
+
+/* Take away what needs state components that the kernel does not switch. */
+static void hide_without_xcr0(struct cpuid_model *m)
+{
+	struct cpuid_row *l1 = row_find(m, 1, 0), *l7 = row_find(m, 7, 0), *l7_1 = row_find(m, 7, 1);
+	struct cpuid_row *ext = row_find(m, 0x80000001, 0);
+
+	if (!(l1->r.ecx & B(26)) || (m->xcr0_mask & (XCR0_X87 | XCR0_SSE)) != (XCR0_X87 | XCR0_SSE)) {
+		l1->r.ecx &= ~B(26);
+		m->xcr0_mask = 0;
+	}
+	if ((m->xcr0_mask & XCR0_AVX512) != XCR0_AVX512 || !(m->xcr0_mask & XCR0_AVX)) {
+		m->xcr0_mask &= ~XCR0_AVX512;
+		l7->r.ebx &= ~(BITS(17, 16) | B(21) | BITS(28, 26) | BITS(31, 30));
+		l7->r.ecx &= ~(B(1) | B(6) | BITS(12, 11) | B(14));
+		l7->r.edx &= ~(BITS(3, 2) | B(8) | B(23));
+		l7_1->r.eax &= ~B(5);
+	}
+	if (!(m->xcr0_mask & XCR0_AVX)) {
+		l1->r.ecx &= ~(B(12) | BITS(29, 28));			/* FMA AVX F16C */
+		l7->r.ebx &= ~B(5);
+		l7->r.ecx &= ~BITS(10, 9);				/* VAES VPCLMUL */
+		l7_1->r.eax &= ~B(4);
+		ext->r.ecx &= ~(B(11) | B(16));				/* XOP FMA4 */
+	}
+	if (!(m->xcr0_mask & XCR0_PKRU))
+		l7->r.ecx &= ~B(3);
+}
+
+/* Counts and widths that are the VM's own. */
+static void fix_up(struct cpuid_model *m, const struct cpuid_config *cfg)
+{
+	struct cpuid_row *l1 = row_find(m, 1, 0), *ext1 = row_find(m, 0x80000001, 0), *ext8 = row_find(m, 0x80000008, 0);
+	unsigned bits = id_bits(cfg->cpu_count);
+
+	l1->r.ebx |= cfg->cpu_count << 16;
+	if (cfg->cpu_count > 1)
+		l1->r.edx |= B(28);
+	if (m->vendor == CPUID_AMD) {
+		ext1->r.ecx |= B(9);					/* OSVW: the monitor answers */
+		ext1->r.edx |= EDX1_SET;
+		if (cfg->cpu_count > 1)
+			ext1->r.ecx |= B(1);				/* CMP_LEGACY: the threads are cores */
+		ext8->r.ecx = bits << 12 | (cfg->cpu_count - 1);
+		if (ext1->r.ecx & B(22))
+			row_add(m, 0x8000001e, 0, (struct cpuid_regs){ 0, 0, 0, 0 });
+	} else {
+		ext1->r.edx &= B(11) | B(20) | BITS(27, 26) | B(29);	/* Intel's are only these */
+		ext1->r.ecx &= B(0) | B(5) | B(8);
+	}
+	if (!cfg->gib_pages)
+		ext1->r.edx &= ~B(26);
+	ext8->r.eax |= cfg->guest_phys_bits;
+}
+
+/* The register bits that go with the features. */
+static void derive(struct cpuid_model *m)
+{
+	static const struct { uint32_t leaf; uint8_t reg, bit; uint64_t cr4; } feature[] = {
+		{ 1, EDX, 1, CR4_VME | CR4_PVI }, { 1, EDX, 2, CR4_DE }, { 1, EDX, 3, CR4_PSE }, { 1, EDX, 4, CR4_TSD },
+		{ 1, EDX, 6, CR4_PAE }, { 1, EDX, 7, CR4_MCE }, { 1, EDX, 13, CR4_PGE }, { 1, EDX, 24, CR4_OSFXSR },
+		{ 1, EDX, 25, CR4_OSXMMEXCPT }, { 1, ECX, 17, CR4_PCIDE }, { 1, ECX, 26, CR4_OSXSAVE },
+		{ 7, EBX, 0, CR4_FSGSBASE }, { 7, EBX, 7, CR4_SMEP }, { 7, EBX, 20, CR4_SMAP }, { 7, ECX, 2, CR4_UMIP },
+		{ 7, ECX, 3, CR4_PKE },
+	};
+
+	m->cr4_mask = CR4_PCE;		/* allowed everywhere; RDPMC fails all the same */
+	for (unsigned i = 0; i < ARRAY_LEN(feature); i++)
+		if (cpuid_has(m, feature[i].leaf, feature[i].reg, feature[i].bit))
+			m->cr4_mask |= feature[i].cr4;
+	m->efer_mask = 0;
+	if (cpuid_has(m, 0x80000001, EDX, 11))
+		m->efer_mask |= EFER_SCE;
+	if (cpuid_has(m, 0x80000001, EDX, 29))
+		m->efer_mask |= EFER_LME;
+	if (cpuid_has(m, 0x80000001, EDX, 20))
+		m->efer_mask |= EFER_NXE;
+	if (cpuid_has(m, 0x80000001, EDX, 25))
+		m->efer_mask |= EFER_FFXSR;
+	m->gib_pages = cpuid_has(m, 0x80000001, EDX, 26);
+}
+
+void cpuid_build(struct cpuid_model *m, const struct cpuid_config *cfg, struct cpuid_regs (*host)(uint32_t, uint32_t))
+{
+	struct cpuid_regs base = host(0, 0);
+	uint32_t host_ext = host(LEAF_EXT, 0).eax;
+
+	*m = (struct cpuid_model){ .xcr0_mask = cfg->xcr0_mask, .phys_bits = cfg->guest_phys_bits };
+	m->linear_bits = LINEAR_BITS;
+	m->vendor = is_signature(&base, "GenuineIntel") ? CPUID_INTEL :
+		    is_signature(&base, "AuthenticAMD") || is_signature(&base, "HygonGenuine") ? CPUID_AMD : CPUID_OTHER;
+
+	policy_add(m, base.eax, host_ext, host);
+	xsave_add(m, host);
+	hide_without_xcr0(m);
+	if (m->vendor == CPUID_AMD && row_find(m, 0x80000001, 0)->r.ecx & B(22))
+		caches_add(m, cfg, 0x8000001d, host);
+	if (m->vendor != CPUID_AMD)
+		caches_add(m, cfg, 4, host);
+	topology_add(m, cfg, 0xb);
+	if (m->vendor == CPUID_INTEL)
+		topology_add(m, cfg, 0x1f);
+	timing_add(m, cfg);
+	hypervisor_add(m);
+	fix_up(m, cfg);
+
+	m->max_basic = m->vendor == CPUID_INTEL ? LEAF_MAX_BASIC : 0xd;
+	row_add(m, 0, 0, (struct cpuid_regs){ m->max_basic, base.ebx, base.ecx, base.edx });
+	row_add(m, LEAF_EXT, 0, (struct cpuid_regs){ (uint32_t)min_u64(max_u64(host_ext, 0x80000008), LEAF_EXT_MAX),
+						     base.ebx, base.ecx, base.edx });
+	derive(m);
+}
+
+/* Binary search; NULL if there is no such row. */
+static const struct cpuid_row *row_search(const struct cpuid_model *m, uint32_t leaf, uint32_t sub)
+{
+	uint64_t key = (uint64_t)leaf << 32 | sub;
+	unsigned lo = 0, hi = m->count;
+
+	while (lo < hi) {
+		unsigned mid = (lo + hi) / 2;
+		const struct cpuid_row *r = &m->row[mid];
+		uint64_t k = (uint64_t)r->leaf << 32 | r->sub;
+
+		if (k == key)
+			return r;
+		if (k < key)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return NULL;
+}
+
+/* Does @leaf look at ECX?  The others have one row and answer the same for every sub-leaf. */
+static bool has_subleaves(uint32_t leaf)
+{
+	return leaf == 4 || leaf == 7 || leaf == 0xb || leaf == 0xd || leaf == 0x1f || leaf == 0x8000001d;
+}
+
+bool cpuid_has(const struct cpuid_model *m, uint32_t leaf, unsigned reg, unsigned bit)
+{
+	const struct cpuid_row *r = row_search(m, leaf, 0);
+	const uint32_t word[4] = { r ? r->r.eax : 0, r ? r->r.ebx : 0, r ? r->r.ecx : 0, r ? r->r.edx : 0 };
+
+	return (word[reg & 3] >> bit & 1) != 0;
+}
+
+/* Bytes of an XSAVE area for the components @xcr0; @compact: in the compacted format. */
+static uint32_t xsave_size(const struct cpuid_model *m, uint64_t xcr0, bool compact)
+{
+	uint32_t size = XSAVE_LEGACY;
+
+	for (uint32_t i = 2; i < XSAVE_COMPONENTS - 1 && xcr0 >> i; i++) {
+		const struct cpuid_row *r = xcr0 >> i & 1 ? row_search(m, 0xd, i) : NULL;
+
+		if (!r)
+			continue;
+		if (compact)
+			size = (r->r.ecx & B(1) ? (uint32_t)align_up(size, 64) : size) + r->r.eax;
+		else if (r->r.eax + r->r.ebx > size)
+			size = r->r.eax + r->r.ebx;
+	}
+	return size;
+}
+
+/* The fields that follow the state of the CPU. */
+static void fill_in(const struct cpuid_model *m, const struct cpuid_cpu *cpu, const struct cpuid_row *row, struct cpuid_regs *r)
+{
+	switch (row->leaf) {
+	case 1:
+		r->ebx |= cpu->apic_id << 24;
+		if (cpu->cr4 & CR4_OSXSAVE)
+			r->ecx |= B(27);
+		if (!cpu->apic_enabled)
+			r->edx &= ~B(9);
+		break;
+	case 7:
+		if (!row->sub && cpu->cr4 & CR4_PKE)
+			r->ecx |= B(4);
+		break;
+	case 0xb:
+	case 0x1f:
+		r->edx = cpu->apic_id;
+		break;
+	case 0xd:
+		if (row->sub == 0)
+			r->ebx = xsave_size(m, cpu->xcr0, false);
+		else if (row->sub == 1 && r->eax & B(1))
+			r->ebx = xsave_size(m, cpu->xcr0, true);
+		break;
+	case 0x80000001:
+		if (!cpu->apic_enabled)
+			r->edx &= ~B(9);
+		break;
+	case 0x8000001e:
+		r->eax = cpu->apic_id;
+		r->ebx = cpu->apic_id;
+		break;
+	default:
+		break;
+	}
+}
+
+struct cpuid_regs cpuid_query(const struct cpuid_model *m, const struct cpuid_cpu *cpu, uint32_t leaf, uint32_t sub)
+{
+	const struct cpuid_row *row;
+	struct cpuid_regs r;
+
+	/* SDM: beyond the last basic leaf, the data of that leaf is returned.  AMD returns zeros. */
+	if (m->vendor == CPUID_INTEL && leaf > m->max_basic && leaf < LEAF_HYP)
+		leaf = m->max_basic;
+	row = row_search(m, leaf, has_subleaves(leaf) ? sub : 0);
+	if (!row) {
+		/* Beyond the last level of a topology: type 0, but the ID and the level number stand there. */
+		if (leaf == 0xb || (leaf == 0x1f && m->vendor == CPUID_INTEL))
+			return (struct cpuid_regs){ 0, 0, sub & 0xff, cpu->apic_id };
+		return (struct cpuid_regs){ 0, 0, 0, 0 };
+	}
+	r = row->r;
+	fill_in(m, cpu, row, &r);
+	return r;
+}
+
+bool cpuid_xcr0_valid(const struct cpuid_model *m, uint64_t xcr0)
+{
+	uint64_t avx512 = xcr0 & XCR0_AVX512, mpx = xcr0 & (XCR0_BNDREGS | XCR0_BNDCSR);
+
+	return !(xcr0 & ~m->xcr0_mask) && (xcr0 & XCR0_X87) &&
+	       (!(xcr0 & XCR0_AVX_FAMILY) || (xcr0 & XCR0_SSE)) &&
+	       (!avx512 || (avx512 == XCR0_AVX512 && (xcr0 & XCR0_AVX))) &&
+	       (!mpx || mpx == (XCR0_BNDREGS | XCR0_BNDCSR));
+}

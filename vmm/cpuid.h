@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What CPU the guest sees: the CPUID model, built once from the host's CPUID and a table of what Trivet virtualises. */
+#ifndef VMM_CPUID_H
+#define VMM_CPUID_H
+
+#include <lib/base.h>
+#include <x86/insn.h>
+
+#define CPUID_ROWS	80
+
+enum cpuid_vendor { CPUID_OTHER, CPUID_INTEL, CPUID_AMD };	/* AMD: Hygon too */
+
+struct cpuid_row {
+	uint32_t leaf, sub;
+	struct cpuid_regs r;
+};
+
+/* Constant once built; the same for all CPUs of a VM. */
+struct cpuid_model {
+	struct cpuid_row row[CPUID_ROWS];	/* sorted by leaf and sub-leaf; what is not here reads as zeros */
+	unsigned count;
+	uint32_t max_basic;
+	enum cpuid_vendor vendor;
+	/* What follows from it for registers. */
+	uint64_t cr4_mask, efer_mask, xcr0_mask;	/* bits that a guest can set */
+	uint8_t phys_bits;
+	uint8_t linear_bits;
+	bool gib_pages;
+};
+
+struct cpuid_config {
+	unsigned cpu_count;
+	uint64_t tsc_hz;
+	uint64_t apic_bus_hz;		/* input clock of the local APIC's timer */
+	uint64_t xcr0_mask;		/* XCR0 bits that the kernel switches */
+	uint8_t guest_phys_bits;
+	bool gib_pages;			/* the nested page tables do not stand against it */
+};
+
+/* @host: the host's CPUID. */
+void cpuid_build(struct cpuid_model *m, const struct cpuid_config *cfg,
+		 struct cpuid_regs (*host)(uint32_t leaf, uint32_t sub));
+
+/* The state of a virtual CPU that shows in its CPUID. */
+struct cpuid_cpu {
+	uint32_t apic_id;
+	bool apic_enabled;		/* IA32_APIC_BASE */
+	uint64_t cr4, xcr0;
+};
+
+/* CPUID as executed on @cpu. */
+struct cpuid_regs cpuid_query(const struct cpuid_model *m, const struct cpuid_cpu *cpu, uint32_t leaf, uint32_t sub);
+
+/* Is feature bit @bit of register @reg (0 EAX ... 3 EDX) of @leaf, sub-leaf 0, offered? */
+bool cpuid_has(const struct cpuid_model *m, uint32_t leaf, unsigned reg, unsigned bit);
+
+/* May the guest load @xcr0?  SDM, "XCR0": x87 always, AVX needs SSE, AVX-512 as a whole needs AVX, ... */
+bool cpuid_xcr0_valid(const struct cpuid_model *m, uint64_t xcr0);
+
+#endif

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Exits of single instructions that concern the CPU itself, and intercepted exceptions. */
+#include <x86/cr.h>
+
+#include "inject.h"
+#include "vcpu.h"
+#include "vm.h"
+
+#define MISC_FEATURES_CPUID_FAULT	BIT(0)
+#define HYPERCALL_ENOSYS		((uint64_t)-1000)	/* as KVM answers: Linux and its drivers know it */
+#define DR6_DEBUG			(MASK(3, 0) | MASK(15, 13))
+#define DR7_GD				BIT(13)
+
+enum vm_next exit_cpuid(struct vcpu *v)
+{
+	struct tv_exit_page *p = v->page;
+	uint32_t leaf = (uint32_t)p->gpr[TV_RAX], sub = (uint32_t)p->gpr[TV_RCX];
+	unsigned len = retire_length(v);
+	struct cpuid_cpu cpu;
+	struct cpuid_regs r;
+
+	if (!len || !vcpu_need(v, TV_REGS_CR | (leaf == 0xd ? TV_REGS_XCR : 0)))
+		return VM_NEXT_RUN;
+	if (unlikely(v->msr.slot[MSR_SLOT_MISC_FEATURES] & MISC_FEATURES_CPUID_FAULT)) {
+		if (!vcpu_need(v, TV_REGS_SEG))
+			return VM_NEXT_RUN;
+		if (p->cpl)
+			return inject_gp(v);
+	}
+	cpu = (struct cpuid_cpu){ v->lapic.s.id, lapic_enabled(&v->lapic), p->cr4, p->xcr0 };
+	r = cpuid_query(&v->vm->cpuid, &cpu, leaf, sub);
+	p->gpr[TV_RAX] = r.eax;
+	p->gpr[TV_RBX] = r.ebx;
+	p->gpr[TV_RCX] = r.ecx;
+	p->gpr[TV_RDX] = r.edx;
+	return retire(v, len);
+}
+
+enum vm_next exit_hlt(struct vcpu *v)
+{
+	unsigned len = retire_length(v);
+
+	if (!len)
+		return VM_NEXT_RUN;
+	/* With TF set, the trap wakes it at once. */
+	(void)retire(v, len);
+	return v->page->inject & TV_EVENT_VALID ? VM_NEXT_RUN : VM_NEXT_HALT;
+}
+
+/* There are no hypercalls for guests: a polite refusal, as KVM's signature in CPUID promises. */
+enum vm_next exit_hypercall(struct vcpu *v)
+{
+	unsigned len = retire_length(v);
+
+	if (!len)
+		return VM_NEXT_RUN;
+	v->page->gpr[TV_RAX] = insn_mode(v->page) == INSN_MODE_64 ? HYPERCALL_ENOSYS : (uint32_t)HYPERCALL_ENOSYS;
+	return retire(v, len);
+}
+
+/* SDM, "XSETBV - Set Extended Control Register". */
+enum vm_next exit_xsetbv(struct vcpu *v)
+{
+	struct tv_exit_page *p = v->page;
+	uint64_t val = p->gpr[TV_RDX] << 32 | (uint32_t)p->gpr[TV_RAX];
+	unsigned len = retire_length(v);
+
+	if (!len || !vcpu_need(v, TV_REGS_CR | TV_REGS_SEG | TV_REGS_XCR))
+		return VM_NEXT_RUN;
+	if (!(p->cr4 & CR4_OSXSAVE))
+		return inject_ud(v);
+	if (p->cpl || (uint32_t)p->gpr[TV_RCX] || !cpuid_xcr0_valid(&v->vm->cpuid, val))
+		return inject_gp(v);
+	p->xcr0 = val;
+	p->dirty |= TV_REGS_XCR;
+	return retire(v, len);
+}
+
+/*
+ * INVD and WBINVD do nothing: no device writes behind the guest's caches, and all its memory is coherent.  INVLPG and INVPCID
+ * exit only when asked for; loading group CR drops the translations.
+ */
+static enum vm_next skip(struct vcpu *v, uint32_t dirty)
+{
+	unsigned len = retire_length(v);
+
+	if (!len || (dirty && !vcpu_need(v, dirty)))
+		return VM_NEXT_RUN;
+	v->page->dirty |= dirty;
+	return retire(v, len);
+}
+
+enum vm_next exit_insn(struct vcpu *v)
+{
+	switch (v->page->arg0) {
+	case TV_INSN_INVD:
+	case TV_INSN_WBINVD:
+	case TV_INSN_PAUSE:
+		return skip(v, 0);
+	case TV_INSN_INVLPG:
+	case TV_INSN_INVPCID:
+		return skip(v, TV_REGS_CR);
+	case TV_INSN_RDPMC:
+		return inject_gp(v);		/* there is no counter */
+	default:
+		return inject_ud(v);		/* MONITOR, VMRUN ...: not offered in CPUID */
+	}
+}
+
+/*
+ * Exceptions that the kernel must intercept, because a guest could otherwise hang the CPU, go back to the guest as they are.
+ * SDM, "Debug Status Register (DR6)": a #DB comes with its reasons; DR7.GD is cleared.
+ */
+enum vm_next exit_exception(struct vcpu *v)
+{
+	struct tv_exit_page *p = v->page;
+	unsigned vector = TV_EVENT_VECTOR(p->arg0);
+
+	if (vector == EXC_MC)
+		return vm_stop(v->vm, VM_EXIT_CRASH, "machine check (rip 0x%llx)", (unsigned long long)p->rip);
+	if (vector == EXC_DB) {
+		if (!vcpu_need(v, TV_REGS_DR))
+			return VM_NEXT_RUN;
+		p->dr6 |= p->arg1 & DR6_DEBUG;
+		p->dr7 &= ~DR7_GD;
+		p->dirty |= TV_REGS_DR;
+	} else if (vector == EXC_PF) {
+		if (!vcpu_need(v, TV_REGS_CR))
+			return VM_NEXT_RUN;
+		p->cr2 = p->arg1;
+		p->dirty |= TV_REGS_CR;
+	}
+	p->inject = p->arg0 & ~TV_EVENT_RESERVED;
+	p->inject_len = p->insn_len;
+	atomic_store_explicit(&v->notified, 1, memory_order_relaxed);
+	return VM_NEXT_RUN;
+}

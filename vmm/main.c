@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The monitor: one program for each VM.  From the start page to a running guest:
+ *
+ *	guest space and its memory -> machine -> tables and kernel in guest memory -> vCPU -> run until it stops
+ *
+ * It holds capabilities to its own VM and to nothing else; whatever goes wrong in here ends this VM only.
+ */
+#include <load/linux.h>
+#include <rt/log.h>
+#include <rt/start.h>
+#include <rt/string.h>
+#include <rt/sys.h>
+#include <rt/time.h>
+#include <svc/vm.h>
+
+#include "acpi.h"
+#include "layout.h"
+#include "vcpu.h"
+#include "vm.h"
+
+/* Host-virtual addresses. */
+#define HOST_PAGES	VM_HOST_FREE		/* state pages of the vCPUs */
+#define HOST_KERNEL	0x001000000000ull
+#define HOST_INITRD	0x002000000000ull
+#define HOST_RAM	0x010000000000ull	/* aligned for the largest pages */
+
+#define CPUS_MAX	1u			/* virtual CPUs that this monitor can start */
+
+/* BIOS data area: what old code looks up in low memory. */
+#define BDA_EBDA_SEGMENT	0x40eull
+#define BDA_MEMORY_KIB		0x413ull
+
+static struct vm vm;
+static struct vcpu vcpus[CPUS_MAX];
+
+/* What the start page gave, and where the next selector goes. */
+struct setup {
+	const struct tv_start *start;
+	const struct vm_config *config;
+	uint64_t domain, space, next_sel;
+};
+
+static enum vm_next no_call(const char *what, enum tv_err err)
+{
+	return vm_stop(&vm, VM_EXIT_MONITOR, "%s failed with status %d", what, (int)err);
+}
+
+/*
+ * Map [@offset, @offset + @size) of guest RAM, counted over all pieces, to @addr of @space.  The pieces are in the order of guest
+ * addresses.
+ */
+static enum tv_err ram_map(const struct vm_config *c, uint64_t space, uint64_t addr, uint64_t offset, uint64_t size,
+			   uint32_t flags)
+{
+	uint64_t start = 0;
+
+	for (uint32_t i = 0; i < c->ram_count && size; start += c->ram[i++].size) {
+		uint64_t skip = offset - start, len;
+		enum tv_err err;
+
+		if (offset < start || skip >= c->ram[i].size)
+			continue;
+		len = min_u64(size, c->ram[i].size - skip);
+		err = sys_mem_map(space, addr, c->ram[i].sel, skip, len, flags);
+		if (err != TV_OK)
+			return err;
+		offset += len;
+		addr += len;
+		size -= len;
+	}
+	return size ? TV_ERANGE : TV_OK;
+}
+
+/* The guest space: layout.h's regions, everything accessible; and all of it once for the monitor itself. */
+static bool memory_map(struct setup *s)
+{
+	const struct vm_config *c = s->config;
+	const uint32_t rw = TV_MAP_READ | TV_MAP_WRITE, rwx = rw | TV_MAP_EXEC;
+	uint64_t low = layout_low(c->memory);
+	enum tv_err err;
+
+	s->space = s->next_sel++;
+	err = sys_space_create(s->space, TV_SPACE_GUEST);
+	if (err == TV_OK)
+		err = ram_map(c, s->space, 0, 0, LAYOUT_VGA, rwx);
+	if (err == TV_OK)
+		err = ram_map(c, s->space, LAYOUT_ROM, LAYOUT_ROM, low - LAYOUT_ROM, rwx);
+	if (err == TV_OK && c->memory > low)
+		err = ram_map(c, s->space, LAYOUT_HIGH, low, c->memory - low, rwx);
+	if (err == TV_OK)
+		err = ram_map(c, s->domain, HOST_RAM, 0, c->memory, rw);
+	if (err != TV_OK)
+		(void)no_call("mapping guest memory", err);
+	return err == TV_OK;
+}
+
+/* A vCPU with its state page. */
+static bool vcpu_make(struct setup *s, struct vcpu *v, unsigned index)
+{
+	struct tv_exit_page *page = (struct tv_exit_page *)(HOST_PAGES + index * PAGE_SIZE);
+	enum tv_err err;
+
+	v->sel = s->next_sel++;
+	v->ntfn = start_cap(s->start, "ntfn");
+	err = sys_vcpu_create(v->sel, s->space);
+	if (err == TV_OK)
+		err = sys_vcpu_map(v->sel, (uint64_t)page);
+	if (err != TV_OK) {
+		(void)no_call("creating a virtual CPU", err);
+		return false;
+	}
+	if (page->version != TV_EXIT_PAGE_VERSION || page->size != sizeof(*page)) {
+		(void)vm_stop(&vm, VM_EXIT_MONITOR, "state page of version %u, size %u: not what this monitor knows",
+			      page->version, page->size);
+		return false;
+	}
+	if (!vcpu_init(v, &vm, index, page)) {
+		(void)vm_stop(&vm, VM_EXIT_MONITOR, "no room for CPU %u", index);
+		return false;
+	}
+	return true;
+}
+
+/* ACPI tables and the few words of the BIOS data area.  0: they do not fit, which the layout excludes. */
+static uint64_t firmware_place(void)
+{
+	const struct acpi_config acpi = { .cpu_count = vm.cpu_count, .ioapic_id = vm.board.ioapic.s.id };
+	const uint16_t ebda = LAYOUT_EBDA >> 4, kib = LAYOUT_EBDA / KIB;
+	uint8_t *tables = gmem_at(&vm.mem, (gpa_t){ LAYOUT_ACPI }, LAYOUT_ACPI_SIZE, true);
+
+	if (!tables || !acpi_build(tables, LAYOUT_ACPI_SIZE, LAYOUT_ACPI, &acpi) ||
+	    !gmem_write(&vm.mem, (gpa_t){ BDA_EBDA_SEGMENT }, &ebda, sizeof(ebda)) ||
+	    !gmem_write(&vm.mem, (gpa_t){ BDA_MEMORY_KIB }, &kib, sizeof(kib)))
+		return 0;
+	return LAYOUT_ACPI;
+}
+
+/* Map module @name, read-only; NULL after vm_stop(). */
+static const uint8_t *module_map(struct setup *s, const char *name, uint64_t addr, uint64_t size)
+{
+	enum tv_err err = sys_mem_map(s->domain, addr, start_cap(s->start, name), 0, align_up(size, PAGE_SIZE), TV_MAP_READ);
+
+	if (err == TV_OK)
+		return (const uint8_t *)addr;
+	(void)vm_stop(&vm, VM_EXIT_MONITOR, "mapping module %s failed with status %d", name, (int)err);
+	return NULL;
+}
+
+static void explain(const struct vm_config *c, const struct load_error *e)
+{
+	bool kernel = str_equal(e->file, "kernel"), initrd = str_equal(e->file, "initrd");
+	const char *name = kernel ? c->kernel_name : initrd ? c->initrd_name : "";
+
+	if (e->no_bzimage)
+		(void)vm_stop(&vm, VM_EXIT_REFUSED, "kernel %s: no bzImage, this is %s", name, e->text);
+	else if (e->need)
+		(void)vm_stop(&vm, VM_EXIT_REFUSED, "%s %s: %s (%llu KiB needed, %llu KiB there)", e->file, name, e->text,
+			      (unsigned long long)(e->need + KIB - 1) / KIB, (unsigned long long)e->have / KIB);
+	else if (e->have)
+		(void)vm_stop(&vm, VM_EXIT_REFUSED, "%s: %s (%llu bytes)", e->file, e->text, (unsigned long long)e->have);
+	else
+		(void)vm_stop(&vm, VM_EXIT_REFUSED, "%s %s: %s", e->file, name, e->text);
+}
+
+/* Kernel and initrd into guest memory; afterwards the modules are out of reach again. */
+static bool guest_load(struct setup *s, struct linux_entry *entry)
+{
+	const struct vm_config *c = s->config;
+	struct e820_entry map[LAYOUT_E820_MAX];
+	struct linux_boot boot = {
+		.kernel_size = c->kernel_size, .initrd_size = c->initrd_size, .cmdline = c->cmdline, .e820 = map,
+	};
+	struct load_error err;
+	bool loaded;
+
+	boot.e820_count = layout_e820(c->memory, map);
+	boot.rsdp = firmware_place();
+	boot.kernel = module_map(s, "kernel", HOST_KERNEL, c->kernel_size);
+	if (boot.kernel && c->initrd_size)
+		boot.initrd = module_map(s, "initrd", HOST_INITRD, c->initrd_size);
+	if (vm_stopped(&vm))
+		return false;
+	loaded = linux_load(&vm.mem, &boot, entry, &err);
+	if (!loaded)
+		explain(c, &err);
+	(void)sys_mem_unmap(s->domain, HOST_KERNEL, align_up(c->kernel_size, PAGE_SIZE));
+	if (boot.initrd)
+		(void)sys_mem_unmap(s->domain, HOST_INITRD, align_up(c->initrd_size, PAGE_SIZE));
+	return loaded;
+}
+
+/* Everything up to the first instruction of the guest. */
+static bool machine_make(struct setup *s)
+{
+	const struct vm_setup machine = {
+		.shared = vm.shared, .root = vm.root, .info = rt_info(), .config = s->config, .ram = (uint8_t *)HOST_RAM,
+	};
+	struct linux_entry entry;
+
+	if (s->config->cpus > CPUS_MAX) {
+		(void)vm_stop(&vm, VM_EXIT_REFUSED, "cpus: %u virtual CPUs; this monitor can run %u", s->config->cpus, CPUS_MAX);
+		return false;
+	}
+	if (!memory_map(s) || !vm_init(&vm, &machine) || !vcpu_make(s, &vcpus[0], 0))
+		return false;
+	atomic_store(&vm.shared->status.state, VM_STATE_LOADING);
+	if (!guest_load(s, &entry))
+		return false;
+	vcpu_reset_registers(&vcpus[0]);
+	msr_firmware_mtrrs(&vcpus[0], LAYOUT_LOW_MAX);
+	vcpu_enter_linux(&vcpus[0], &entry);
+	return true;
+}
+
+uint64_t rt_main(const struct tv_start *start)
+{
+	struct setup s = { .start = start };
+	uint64_t size = 0;
+
+	if (!start)
+		return RT_EXIT_START;
+	s.config = start_config(start, sizeof(struct vm_config));
+	vm.shared = start_area(start, "shared", &size);
+	if (!s.config || !vm.shared || size < sizeof(*vm.shared))
+		return RT_EXIT_START;
+	vm.root = start_cap(start, "root");
+	s.domain = start_cap(start, "domain");
+	s.next_sel = start->free_sel;
+	vm_log_init(&vm);
+
+	if (machine_make(&s)) {
+		atomic_store(&vm.shared->status.kernel_entry_tsc, clock_now());
+		atomic_store(&vm.shared->status.state, VM_STATE_RUNNING);
+		(void)sys_ntfn_signal(vm.root, ~0ull);
+		vcpu_run_loop(&vcpus[0]);
+	}
+	return vm_exit_code(&vm);
+}

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The end of an emulated instruction: see retire.h. */
+#include "retire.h"
+
+#include <x86/cr.h>
+
+#include "inject.h"
+#include "vcpu.h"
+#include "vm.h"
+
+#define DR6_BS		BIT(14)
+#define MISMATCH_MAX	1000u		/* exits in a row for an instruction that is not there when looked at */
+
+/* Instructions that can stand behind each kind of exit; @arg0 0: whatever arg0 says. */
+static const struct {
+	uint8_t kind, arg0, op;
+} expected[] = {
+	{ TV_EXIT_CPUID, 0, INSN_CPUID }, { TV_EXIT_HLT, 0, INSN_HLT },
+	{ TV_EXIT_RDMSR, 0, INSN_RDMSR }, { TV_EXIT_WRMSR, 0, INSN_WRMSR },
+	{ TV_EXIT_HYPERCALL, 0, INSN_VMCALL }, { TV_EXIT_HYPERCALL, 0, INSN_VMMCALL }, { TV_EXIT_XSETBV, 0, INSN_XSETBV },
+	{ TV_EXIT_PIO, 0, INSN_IN }, { TV_EXIT_PIO, 0, INSN_OUT }, { TV_EXIT_PIO, 0, INSN_INS }, { TV_EXIT_PIO, 0, INSN_OUTS },
+	{ TV_EXIT_CR, 0, INSN_MOV_CR }, { TV_EXIT_CR, 0, INSN_CLTS }, { TV_EXIT_CR, 0, INSN_LMSW }, { TV_EXIT_CR, 0, INSN_SMSW },
+	{ TV_EXIT_DR, 0, INSN_MOV_DR },
+	{ TV_EXIT_INSN, TV_INSN_INVD, INSN_INVD }, { TV_EXIT_INSN, TV_INSN_WBINVD, INSN_WBINVD },
+	{ TV_EXIT_INSN, TV_INSN_INVLPG, INSN_INVLPG }, { TV_EXIT_INSN, TV_INSN_INVPCID, INSN_INVPCID },
+	{ TV_EXIT_INSN, TV_INSN_RDTSC, INSN_RDTSC }, { TV_EXIT_INSN, TV_INSN_RDTSC, INSN_RDTSCP },
+	{ TV_EXIT_INSN, TV_INSN_RDTSCP, INSN_RDTSCP }, { TV_EXIT_INSN, TV_INSN_PAUSE, INSN_PAUSE },
+};
+
+static bool is_expected(const struct tv_exit_page *p, unsigned op)
+{
+	for (unsigned i = 0; i < ARRAY_LEN(expected); i++)
+		if (expected[i].kind == p->kind && expected[i].op == op &&
+		    (!expected[i].arg0 || expected[i].arg0 == p->arg0))
+			return true;
+	return false;
+}
+
+/* Linear address of the instruction. */
+static uint64_t linear_rip(const struct tv_exit_page *p, enum insn_mode mode)
+{
+	return mode == INSN_MODE_64 ? p->rip : (uint32_t)(p->seg[TV_CS].base + p->rip);
+}
+
+static struct retire_entry *cache_slot(struct retire_cache *c, uint64_t linear)
+{
+	return &c->entry[(linear ^ linear >> 6 ^ linear >> 12) % RETIRE_CACHE];
+}
+
+static bool same_bytes(const struct retire_entry *e)
+{
+	for (unsigned i = 0; i < e->length; i++)
+		if (e->bytes[i] != e->copy[i])
+			return false;
+	return true;
+}
+
+/* Remember the length of the instruction at @linear, if all its bytes lie in one page of RAM. */
+static void cache_fill(struct vcpu *v, uint64_t linear, const struct insn *in)
+{
+	struct retire_entry *e = cache_slot(&v->lengths, linear);
+	unsigned access = GWALK_FETCH | (v->page->cpl == 3 ? GWALK_USER : 0);
+	struct gwalk_result at;
+	const uint8_t *bytes;
+
+	if ((linear & PAGE_MASK) + in->length > PAGE_SIZE ||
+	    gwalk(&v->vm->walk, v->page, (gva_t){ linear }, access, &at) != GWALK_OK)
+		return;
+	bytes = gmem_at(&v->vm->mem, at.gpa, in->length, false);
+	if (!bytes)
+		return;
+	*e = (struct retire_entry){ linear, v->page->cr3, bytes, (uint8_t)v->page->kind, in->length, in->mode, { 0 } };
+	for (unsigned i = 0; i < in->length; i++)
+		e->copy[i] = bytes[i];
+}
+
+/* Find out the length from the instruction itself.  0: look again after another exit. */
+static unsigned decode_length(struct vcpu *v)
+{
+	struct tv_exit_page *p = v->page;
+	enum insn_mode mode = insn_mode(p);
+	uint64_t linear = linear_rip(p, mode);
+	const struct retire_entry *e = cache_slot(&v->lengths, linear);
+	struct insn in;
+
+	if (e->bytes && e->linear == linear && e->cr3 == p->cr3 && e->mode == mode && e->kind == p->kind && same_bytes(e))
+		return e->length;
+	/*
+	 * Another CPU, or the page tables, may have changed since the exit: then the bytes are not those that exited, and
+	 * the guest runs into whatever is there now.  Without an end that could only be the decoder's fault.
+	 */
+	if (insn_fetch(&v->insn, &in) != INSN_DONE || !is_expected(p, in.op)) {
+		if (++v->mismatches > MISMATCH_MAX)
+			(void)vm_stop(v->vm, VM_EXIT_CRASH, "exit for an instruction that cannot be decoded at 0x%llx",
+				      (unsigned long long)p->rip);
+		return 0;
+	}
+	cache_fill(v, linear, &in);
+	return in.length;
+}
+
+unsigned retire_length(struct vcpu *v)
+{
+	struct tv_exit_page *p = v->page;
+	unsigned len = p->insn_len;
+
+	if (p->rflags & RFLAGS_TF && !vcpu_need(v, TV_REGS_DR))
+		return 0;
+	if (!len) {
+		if (!vcpu_need(v, TV_REGS_CR | TV_REGS_SEG))
+			return 0;
+		len = decode_length(v);
+		if (!len)
+			return 0;
+	}
+	/* Only an instruction that ends in another 64 KiB could wrap around, which depends on the mode. */
+	if ((p->rip ^ (p->rip + len)) >> 16 && !vcpu_need(v, TV_REGS_CR | TV_REGS_SEG))
+		return 0;
+	v->mismatches = 0;
+	return len;
+}
+
+enum vm_next retire(struct vcpu *v, unsigned len)
+{
+	struct tv_exit_page *p = v->page;
+	uint64_t rip = p->rip + len;
+
+	if ((rip ^ p->rip) >> 16) {
+		enum insn_mode mode = insn_mode(p);
+
+		if (mode != INSN_MODE_64)
+			rip = mode == INSN_MODE_32 ? (uint32_t)rip : (uint16_t)rip;
+	}
+	p->rip = rip;
+	return retire_done(v, (p->rflags & RFLAGS_TF) != 0);
+}
+
+enum vm_next retire_done(struct vcpu *v, bool tf)
+{
+	struct tv_exit_page *p = v->page;
+
+	p->shadow &= ~(TV_SHADOW_STI | TV_SHADOW_MOVSS);
+	p->rflags &= ~RFLAGS_RF;
+	p->dirty |= TV_REGS_RIP;
+	if (!tf)
+		return VM_NEXT_RUN;
+	p->dr6 |= DR6_BS;
+	p->dirty |= TV_REGS_DR;
+	return inject_exception(v, EXC_DB, 0);
+}

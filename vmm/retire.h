@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The end of an emulated instruction: RIP moves behind it, the interrupt shadow and RF end with it, and a set TF traps.
+ *
+ *	len = retire_length(v);
+ *	if (!len)
+ *		return VM_NEXT_RUN;	the exit comes again, or the instruction is not there any more
+ *	...				its effect
+ *	return retire(v, len);
+ */
+#ifndef VMM_RETIRE_H
+#define VMM_RETIRE_H
+
+#include <lib/base.h>
+
+#include "exit.h"
+
+#define RETIRE_CACHE	64u		/* a power of two */
+
+/*
+ * Lengths found out by decoding, where exits do not tell them.  @bytes points at the instruction in guest RAM: an entry holds only
+ * as long as the same bytes stand there, and only for the same address space and code segment.
+ */
+struct retire_entry {
+	uint64_t linear, cr3;
+	const uint8_t *bytes;		/* NULL: empty */
+	uint8_t kind, length, mode;
+	uint8_t copy[15];
+};
+
+struct retire_cache {
+	struct retire_entry entry[RETIRE_CACHE];
+};
+
+/* Length of the instruction that caused the exit.  0: see above; nothing was changed. */
+unsigned retire_length(struct vcpu *v);
+
+/* Retire the instruction of @len bytes, as retire_length() gave it. */
+enum vm_next retire(struct vcpu *v, unsigned len);
+
+/* The same after insn_exec() has moved RIP by itself; @tf: RFLAGS.TF was set before. */
+enum vm_next retire_done(struct vcpu *v, bool tf);
+
+#endif

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a virtual CPU did lately: a histogram of its exits, and the last of them. */
+#ifndef VMM_TRACE_H
+#define VMM_TRACE_H
+
+#include <abi/exit.h>
+#include <lib/base.h>
+
+#define TRACE_EXITS	32u		/* a power of two */
+
+struct trace_exit {
+	uint64_t rip, arg0, arg1;
+	uint32_t kind;
+	uint32_t insn_len;
+};
+
+struct trace {
+	uint64_t exits[TV_EXIT_KINDS];
+	uint64_t injected;		/* interrupts delivered */
+	uint64_t sleeps;		/* times the vCPU waited in HLT */
+	uint32_t next;			/* in @last; counts on */
+	struct trace_exit last[TRACE_EXITS];
+};
+
+struct vcpu;
+struct vm;
+
+/* Record the exit that stands in @p; its kind is below TV_EXIT_KINDS. */
+static inline void trace_exit(struct trace *t, const struct tv_exit_page *p)
+{
+	t->exits[p->kind]++;
+	t->last[t->next++ % TRACE_EXITS] = (struct trace_exit){ p->rip, p->arg0, p->arg1, p->kind, p->insn_len };
+}
+
+/* The name of an exit kind. */
+const char *trace_kind(uint32_t kind);
+
+/* Write registers, counters and the last exits of @v into the log. */
+void trace_dump(const struct vcpu *v);
+
+/* Make the counters of all vCPUs visible in the status page. */
+void trace_publish(struct vm *vm);
+
+#endif

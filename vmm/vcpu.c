@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A virtual CPU's thread: enter, handle the exit, decide what is injected, sleep while the guest halts. */
+#include "vcpu.h"
+
+#include <load/linux.h>
+#include <rt/log.h>
+#include <rt/start.h>
+#include <rt/sys.h>
+#include <rt/time.h>
+#include <x86/cr.h>
+#include <x86/msr.h>
+
+#include "emulate.h"
+#include "inject.h"
+#include "upcall.h"
+#include "vm.h"
+
+/* Segment attributes of struct tv_segment. */
+#define SEG_CODE	0x9bu		/* present, code, readable, accessed */
+#define SEG_DATA	0x93u		/* present, data, writable, accessed */
+#define SEG_LDT		0x82u
+#define SEG_TSS_BUSY	0x8bu
+#define SEG_L		0x200u
+#define SEG_DB		0x400u
+#define SEG_G		0x800u
+#define PAT_RESET	0x0007040600070406ull
+
+/* What firmware leaves in the local APIC: enabled, the PIC behind LINT0, NMI on LINT1. */
+enum { APIC_SVR = 0xf0, APIC_LVT_LINT0 = 0x350, APIC_LVT_LINT1 = 0x360 };
+#define SVR_FIRMWARE	0x1ffu
+#define LINT0_EXTINT	0x700u
+#define LINT1_NMI	0x400u
+#define IOAPIC_MODE	MASK(10, 8)
+#define IOAPIC_MASKED	BIT(16)
+#define LVT_MASKED	BIT(16)
+
+bool vcpu_init(struct vcpu *v, struct vm *vm, unsigned index, struct tv_exit_page *page)
+{
+	const struct tv_info *info = rt_info();
+	const struct lapic_config apic = {
+		.id = index, .bsp = index == 0, .x2apic = true, .tsc_deadline = true, .directed_eoi = true,
+		.phys_bits = vm->cpuid.phys_bits, .tsc_hz = vm->tsc_hz,
+	};
+
+	v->page = page;
+	v->vm = vm;
+	v->index = index;
+	v->decode_groups = info->features & TV_FEAT_NEXT_RIP ? 0 : TV_REGS_CR | TV_REGS_SEG;
+	for (uint32_t kind = 0; kind < TV_EXIT_KINDS; kind++)
+		page->want[kind] = exit_want(kind, v->decode_groups);
+	/* The task priority lives in the local APIC; CR8 in the hardware stays 0. */
+	page->intercept = TV_ICPT_CR8;
+	emulate_init(v);
+	atomic_store(&v->notified, 1);
+	vm->vcpu[index] = v;
+	vm->cpu_count = index + 1;
+	return lapic_init(&v->lapic, &vm->board.chip, v, &apic);
+}
+
+void vcpu_reset_registers(struct vcpu *v)
+{
+	const struct cpuid_cpu cpu = { .apic_id = v->lapic.s.id };
+	struct tv_exit_page *p = v->page;
+
+	for (unsigned i = 0; i < TV_GPRS; i++)
+		p->gpr[i] = 0;
+	p->gpr[TV_RDX] = cpuid_query(&v->vm->cpuid, &cpu, 1, 0).eax;	/* family, model, stepping */
+	p->rip = 0xfff0;
+	p->rflags = RFLAGS_ONE;
+	p->shadow = 0;
+	p->cr0 = CR0_CD | CR0_NW | CR0_ET;
+	p->cr2 = p->cr3 = p->cr4 = p->cr8 = p->efer = 0;
+	for (unsigned i = 0; i < TV_SEGS; i++)
+		p->seg[i] = (struct tv_segment){ 0, SEG_DATA, 0xffff, 0 };
+	p->seg[TV_CS] = (struct tv_segment){ 0xf000, SEG_CODE, 0xffff, 0xffff0000 };
+	p->seg[TV_LDTR].attr = SEG_LDT;
+	p->seg[TV_TR].attr = SEG_TSS_BUSY;
+	p->gdtr = p->idtr = (struct tv_table){ 0, 0xffff, 0 };
+	p->cpl = 0;
+	for (unsigned i = 0; i < ARRAY_LEN(p->dr); i++)
+		p->dr[i] = 0;
+	p->dr6 = DR6_INIT;
+	p->dr7 = DR7_INIT;
+	p->star = p->lstar = p->cstar = p->fmask = p->kernel_gs_base = 0;
+	p->sysenter_cs = p->sysenter_esp = p->sysenter_eip = p->tsc_aux = 0;
+	p->pat = PAT_RESET;
+	p->xcr0 = XCR0_X87;
+	p->xss = 0;
+	p->inject = p->pending = 0;
+	p->window = 0;
+	p->dirty = TV_REGS_RIP | TV_REGS_CR | TV_REGS_SEG | TV_REGS_DR | TV_REGS_MSR | TV_REGS_XCR;
+	v->halted = false;
+	msr_reset(v, -clock_now());
+}
+
+void vcpu_enter_linux(struct vcpu *v, const struct linux_entry *e)
+{
+	const struct tv_segment data = { e->ds, SEG_DATA | SEG_DB | SEG_G, UINT32_MAX, 0 };
+	struct tv_exit_page *p = v->page;
+
+	p->rip = e->rip;
+	p->gpr[TV_RSI] = e->rsi;
+	p->gpr[TV_RSP] = e->rsp;
+	p->gpr[TV_RDX] = 0;
+	p->cr0 = CR0_PE | CR0_PG | CR0_ET | CR0_NE | CR0_WP;
+	p->cr3 = e->cr3;
+	p->cr4 = CR4_PAE;
+	p->efer = EFER_LME | EFER_LMA;
+	for (unsigned i = TV_ES; i <= TV_GS; i++)
+		p->seg[i] = data;
+	p->seg[TV_CS] = (struct tv_segment){ e->cs, SEG_CODE | SEG_L | SEG_G, UINT32_MAX, 0 };
+	p->gdtr = (struct tv_table){ e->gdt_base, e->gdt_limit, 0 };
+	p->idtr = (struct tv_table){ 0, 0, 0 };
+	lapic_mmio_write(&v->lapic, APIC_SVR, 4, SVR_FIRMWARE);
+	lapic_mmio_write(&v->lapic, APIC_LVT_LINT0, 4, LINT0_EXTINT);
+	lapic_mmio_write(&v->lapic, APIC_LVT_LINT1, 4, LINT1_NMI);
+}
+
+bool vcpu_need(struct vcpu *v, uint32_t groups)
+{
+	struct tv_exit_page *p = v->page;
+
+	if (likely(!(groups & ~p->valid)))
+		return true;
+	v->boosted = p->kind;
+	v->boosted_want = exit_want(p->kind, v->decode_groups);
+	p->want[p->kind] |= p->valid | groups;
+	return false;
+}
+
+void vcpu_timers_run(struct vcpu *v, uint64_t now)
+{
+	if (lapic_deadline(&v->lapic) <= now)
+		lapic_timer_run(&v->lapic, now);
+	if (v->index == 0 && atomic_load_explicit(&v->vm->timer_next, memory_order_relaxed) <= now)
+		vm_timers_run(v->vm, now);
+}
+
+/* When this thread must be back at the latest. */
+static uint64_t next_deadline(const struct vcpu *v)
+{
+	uint64_t deadline = lapic_deadline(&v->lapic);
+
+	if (v->index == 0)
+		deadline = min_u64(deadline, atomic_load_explicit(&v->vm->timer_next, memory_order_relaxed));
+	return deadline;
+}
+
+/* The other half of vcpu_notify().  False: something came in the meantime, do not go. */
+static bool go_away(struct vcpu *v)
+{
+	atomic_store_explicit(&v->where, VCPU_AWAY, memory_order_relaxed);
+	atomic_thread_fence(memory_order_seq_cst);
+	if (likely(!atomic_load_explicit(&v->notified, memory_order_relaxed)))
+		return true;
+	atomic_store_explicit(&v->where, VCPU_IN_MONITOR, memory_order_relaxed);
+	return false;
+}
+
+/* Is anything set up to send NMIs?  Only they, and INIT, could reach a CPU that halted with interrupts off. */
+static bool nmi_source(const struct vcpu *v)
+{
+	const struct ioapic_state *io = &v->vm->board.ioapic.s;
+	uint32_t lint0 = v->lapic.s.lvt[LVT_LINT0];
+
+	for (unsigned i = 0; i < IOAPIC_PINS; i++)
+		if (!(io->rte[i] & IOAPIC_MASKED) && (io->rte[i] & IOAPIC_MODE) >> 8 == APIC_NMI)
+			return true;
+	return !(lint0 & LVT_MASKED) && (lint0 & IOAPIC_MODE) >> 8 == APIC_NMI;
+}
+
+/* Is every CPU of the VM halted for good? */
+static bool halted_forever(const struct vm *vm)
+{
+	for (unsigned i = 0; i < vm->cpu_count; i++) {
+		const struct vcpu *v = vm->vcpu[i];
+
+		if (!v->halted || v->page->rflags & RFLAGS_IF || inject_possible(v) || nmi_source(v))
+			return false;
+	}
+	return true;
+}
+
+/* Wait for a signal or the next deadline. */
+static void sleep(struct vcpu *v)
+{
+	uint64_t bits;
+
+	vm_console_flush(v->vm);
+	trace_publish(v->vm);
+	v->trace.sleeps++;
+	if (!go_away(v))
+		return;
+	(void)sys_ntfn_wait(v->ntfn, next_deadline(v), &bits);
+	atomic_store_explicit(&v->where, VCPU_IN_MONITOR, memory_order_relaxed);
+	if (bits & VM_SIGNAL_ROOT)
+		vm_signal(v->vm);
+	vcpu_timers_run(v, clock_now());
+}
+
+/* Look at what became pending.  True: the guest can be entered; false: it still halts. */
+static bool prepare(struct vcpu *v)
+{
+	bool event;
+
+	atomic_store_explicit(&v->notified, 0, memory_order_relaxed);
+	atomic_thread_fence(memory_order_seq_cst);	/* the flag first, then what it stands for */
+	if (lapic_events(&v->lapic) & LAPIC_EV_INIT) {
+		vm_reset(v->vm);		/* a CPU resets itself: without firmware, so does the machine */
+		return false;
+	}
+	event = inject_prepare(v);
+	v->halted = v->halted && !event;
+	return !v->halted;
+}
+
+/* What the kernel said no to. */
+static void refused(struct vcpu *v, enum tv_err err, uint64_t group)
+{
+	struct vm *vm = v->vm;
+
+	if (err == TV_ESTATE)
+		(void)vm_stop(vm, VM_EXIT_CRASH, "CPU %u: register group 0x%llx refused at rip 0x%llx", v->index,
+			      (unsigned long long)group, (unsigned long long)v->page->rip);
+	else
+		(void)vm_stop(vm, VM_EXIT_MONITOR, "CPU %u: vcpu_run failed with status %d", v->index, (int)err);
+}
+
+/* One entry and its exit. */
+static void enter(struct vcpu *v)
+{
+	uint64_t group;
+	enum tv_err err;
+
+	if (!go_away(v))
+		return;
+	err = sys_vcpu_run(v->sel, next_deadline(v), &group);
+	atomic_store_explicit(&v->where, VCPU_IN_MONITOR, memory_order_relaxed);
+	if (unlikely(err != TV_OK)) {
+		refused(v, err, group);
+		return;
+	}
+	if (exit_handle(v) == VM_NEXT_HALT)
+		v->halted = true;
+}
+
+void vcpu_run_loop(struct vcpu *v)
+{
+	struct vm *vm = v->vm;
+
+	while (!vm_stopped(vm)) {
+		if (atomic_load_explicit(&v->notified, memory_order_relaxed) || v->halted) {
+			if (!prepare(v)) {
+				if (halted_forever(vm))
+					(void)vm_stop(vm, VM_EXIT_CRASH, "halted for ever: HLT with interrupts off at 0x%llx",
+						      (unsigned long long)v->page->rip);
+				else if (!vm_stopped(vm))
+					sleep(v);
+				continue;
+			}
+		}
+		enter(v);
+	}
+	vm_console_flush(vm);
+	trace_publish(vm);
+	if (vm_exit_code(vm) == VM_EXIT_CRASH)
+		trace_dump(v);
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A virtual CPU: its state page, its local APIC, and the thread that runs it.
+ *
+ *	exit -> handler (exit.c's table) -> inject_prepare() if something became pending -> entry
+ *
+ * Everything of a vCPU belongs to its thread, except @notified and @where, through which others reach it.
+ */
+#ifndef VMM_VCPU_H
+#define VMM_VCPU_H
+
+#include <stdatomic.h>
+
+#include <abi/exit.h>
+#include <dev/lapic.h>
+#include <lib/base.h>
+
+#include "exit.h"
+#include "insn_exec.h"
+#include "msr.h"
+#include "retire.h"
+#include "trace.h"
+
+struct vm;
+
+/* Where the vCPU's thread is, for those who want to know whether a signal must reach it. */
+enum vcpu_where {
+	VCPU_IN_MONITOR,	/* it will look at @notified before it enters or sleeps     */
+	VCPU_AWAY,		/* in the guest or asleep, or about to be                   */
+};
+
+struct vcpu {
+	struct tv_exit_page *page;
+	struct vm *vm;
+	unsigned index;
+	uint64_t sel;			/* VCPU capability                                           */
+	uint64_t ntfn;			/* bound to its thread                                       */
+	_Atomic uint32_t notified;	/* inject_prepare() must run before the next entry           */
+	_Atomic uint32_t where;		/* enum vcpu_where                                           */
+	bool halted;			/* HLT, and nothing has been delivered since                 */
+	uint32_t decode_groups;		/* register groups needed to find out an instruction's length, 0: exits tell it */
+	uint32_t boosted;		/* exit kind whose want[] was extended for one exit, 0: none */
+	uint32_t boosted_want;		/* its usual value                                           */
+	uint32_t mismatches;		/* exits in a row whose instruction was not found            */
+	struct lapic lapic;
+	struct insn_ctx insn;
+	struct msr_state msr;
+	struct retire_cache lengths;
+	struct trace trace;
+};
+
+/* Prepare everything of @v but what only the guest loader knows.  @page: its state page, already mapped. */
+bool vcpu_init(struct vcpu *v, struct vm *vm, unsigned index, struct tv_exit_page *page) MUST_USE;
+
+/* The register state after a reset.  SDM, "Processor State After Reset". */
+void vcpu_reset_registers(struct vcpu *v);
+
+struct linux_entry;
+/* The register state in which the 64-bit boot protocol enters a kernel; call after vcpu_reset_registers(). */
+void vcpu_enter_linux(struct vcpu *v, const struct linux_entry *e);
+
+/* Run until the VM stops. */
+void vcpu_run_loop(struct vcpu *v);
+
+/*
+ * Did this exit deliver the register groups @groups?  If not, the handler must return VM_NEXT_RUN without having changed
+ * anything: the guest repeats the exit, and then they are there.
+ */
+bool vcpu_need(struct vcpu *v, uint32_t groups) MUST_USE;
+
+/* Run what is due: the timer of its local APIC, and on the first CPU those of the devices. */
+void vcpu_timers_run(struct vcpu *v, uint64_t now);
+
+#endif

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A virtual machine: its memory, its devices, its CPUs, and what it shares with root. */
+#ifndef VMM_VM_H
+#define VMM_VM_H
+
+#include <stdatomic.h>
+
+#include <dev/board.h>
+#include <lib/base.h>
+#include <svc/vm.h>
+
+#include "cpuid.h"
+#include "gmem.h"
+#include "gwalk.h"
+#include "msr.h"
+#include "timer.h"
+#include "vcpu.h"
+
+struct vm {
+	struct gmem mem;
+	struct gwalk_vm walk;
+	struct cpuid_model cpuid;
+	struct msr_log msr_log;
+
+	_Atomic uint32_t dev_lock;		/* guards board */
+	struct board board;
+	struct timer flush;			/* when collected console output is signalled at the latest */
+	struct timer input_retry;		/* the guest has room for console input again               */
+	bool output_collected;			/* console output that root has not been told of            */
+	_Atomic uint64_t timer_next;		/* timer_queue_next(), readable without the lock            */
+
+	struct vcpu *vcpu[VM_CPUS];
+	unsigned cpu_count;
+
+	struct vm_shared *shared;
+	struct ring input, output;
+	uint64_t root;				/* selector of root's notification, 0: none */
+	uint64_t tsc_hz;
+	uint64_t memory;			/* bytes of guest RAM */
+
+	_Atomic uint32_t stop;			/* VM_RUNNING, or 1 + enum vm_exit */
+};
+#define VM_RUNNING	0u
+
+/* What a VM is made from. */
+struct vm_setup {
+	struct vm_shared *shared;
+	uint64_t root;
+	const struct tv_info *info;
+	const struct vm_config *config;
+	uint8_t *ram;			/* guest RAM, mapped in one piece in guest-address order, the VGA hole included */
+};
+
+/*
+ * Everything but the vCPUs: guest memory, CPUID model, devices.  False, with the reason in the status page: the configuration
+ * cannot be run.
+ */
+bool vm_init(struct vm *vm, const struct vm_setup *setup) MUST_USE;
+
+/*
+ * Stop the VM with exit code @code; the first caller's code and reason count.  @fmt: what root shows to people; NULL if the
+ * code says all.  Any thread.  Always VM_NEXT_STOP, so that a handler can return it.
+ */
+enum vm_next vm_stop(struct vm *vm, enum vm_exit code, const char *fmt, ...) PRINTF_LIKE(3, 4);
+
+static inline bool vm_stopped(struct vm *vm)
+{
+	return atomic_load_explicit(&vm->stop, memory_order_relaxed) != VM_RUNNING;
+}
+
+/* The code given to vm_stop(). */
+enum vm_exit vm_exit_code(struct vm *vm);
+
+/* Run the timers that are due. */
+void vm_timers_run(struct vm *vm, uint64_t now);
+
+/* Root's signal: its requests, console input, room for console output (console.c). */
+void vm_signal(struct vm *vm);
+
+/* Tell root of collected console output (console.c). */
+void vm_console_init(struct vm *vm);
+void vm_console_flush(struct vm *vm);
+
+/* Send the lines of rt_log() to the ring that root reads (log.c). */
+void vm_log_init(struct vm *vm);
+
+#endif
