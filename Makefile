@@ -119,7 +119,7 @@ distclean:
 
 # --- the kernel --------------------------------------------------------------------------------------------------------
 
-KERNEL_OBJ := $(addprefix $(B)/kernel/,$(addsuffix .o,$(KERNEL)))
+KERNEL_OBJ := $(addprefix $(B)/kernel/,$(addsuffix .o,$(KERNEL)) font.o)
 
 # Linked three times: without symbols, with the symbols of that, and, as a proof that nothing moved, compared once more.
 $(B)/trivet.elf: linker.ld $(KERNEL_OBJ) tools/ksyms.py
@@ -130,6 +130,13 @@ $(B)/trivet.elf: linker.ld $(KERNEL_OBJ) tools/ksyms.py
 	$(Q)$(CC) $(KCFLAGS) -c -o $(B)/kernel/ksyms.o $(B)/kernel/ksyms.c
 	$(Q)$(LD) $(LDFLAGS) -T linker.ld -o $@ $(KERNEL_OBJ) $(B)/kernel/ksyms.o
 	$(Q)$(NM) -n $@ | $(PYTHON) tools/ksyms.py | cmp - $(B)/kernel/ksyms.c
+
+# The screen console's font, out of the Debian package psf-unifont.
+FONT ?= /usr/share/consolefonts/Unifont-APL8x16.psf.gz
+$(B)/kernel/font.o: tools/mkfont.py
+	@mkdir -p $(@D)
+	$(call say,FONT,$@)$(PYTHON) tools/mkfont.py $(FONT) >$(@:.o=.c)
+	$(Q)$(CC) $(KCFLAGS) -c -o $@ $(@:.o=.c)
 
 $(B)/kernel/arch/%.c.o: KCFLAGS += -Iarch
 

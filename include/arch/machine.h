@@ -21,4 +21,8 @@ unsigned machine_guest_phys_bits(void);
 /* Physical address of the ACPI RSDP that was used; 0: none. */
 uint64_t machine_rsdp(void);
 
+/* Write the physical addresses of the pages of registers that the kernel drives itself, at most @max; their number. */
+unsigned machine_owned_pages(uint64_t *page, unsigned max);
+#define MACHINE_OWNED_PAGES	8u
+
 #endif

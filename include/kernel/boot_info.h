@@ -33,7 +33,8 @@ struct boot_framebuffer {
 
 struct boot_info {
 	const char *loader;	/* "multiboot2" or "pvh" */
-	uint64_t rsdp;		/* physical address, 0: not given: search the BIOS areas */
+	uint64_t rsdp;			/* physical address of the ACPI RSDP, 0: none */
+	uint8_t rsdp_copy[36];		/* multiboot2 gives only a copy; boot_main() puts it into a page and sets @rsdp */
 	char cmdline[256];
 	unsigned range_count, module_count;
 	struct boot_range range[BOOT_RANGES];		/* sorted, not overlapping */

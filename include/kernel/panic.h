@@ -8,6 +8,11 @@
 /* Print "trivet: panic: ...", registers, a symbolised backtrace and the last log lines on every console, and stop all CPUs. */
 NORETURN void panic(const char *fmt, ...) PRINTF_LIKE(1, 2);
 
+struct user_frame;
+
+/* The same for an exception in the kernel: registers and backtrace are those of @f. */
+NORETURN void panic_trap(const struct user_frame *f, const char *fmt, ...) PRINTF_LIKE(2, 3);
+
 /* Always on, also in release builds. */
 #define CHECK(x)	(likely(x) ? (void)0 : panic("%s:%d: %s", __FILE__, __LINE__, #x))
 /* For what is proved to hold; debug builds only (make DEBUG=1). */

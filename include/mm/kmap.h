@@ -17,5 +17,7 @@ void kmap_space_init(uint64_t *root);
 hpa_t kmap_root(void);
 /* Map device registers for the kernel (uncached); valid for good.  NULL when the window is full. */
 void *kmap_device(hpa_t pa, uint64_t size);
+/* The same with another memory type: PT_UC or PT_WC. */
+void *kmap_device_type(hpa_t pa, uint64_t size, uint32_t type);
 
 #endif

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Interrupt controllers of the host, and the vectors they use. */
+#ifndef ARCH_X86_APIC_H
+#define ARCH_X86_APIC_H
+
+#include <abi/status.h>
+#include <lib/base.h>
+
+#include "acpi.h"
+
+/*
+ * Vectors: 0x20 ... 0x2f catch what the masked 8259s may still raise; 0x30 ... 0xef are for devices; above them the CPU's own.
+ */
+enum vector {
+	VECTOR_PIC     = 0x20,
+	VECTOR_DEVICE  = 0x30,
+	VECTOR_TIMER   = 0xf0,
+	VECTOR_IPI     = 0xf1,
+	VECTOR_ERROR   = 0xf2,
+	VECTOR_SPURIOUS = 0xff,
+};
+#define PIC_VECTORS	16u
+
+/* lapic.c */
+void lapic_init(const struct acpi_info *acpi);
+uint32_t lapic_id(void);
+void lapic_eoi(void);
+void lapic_ipi(uint32_t apic_id, unsigned vector);
+/* Clear and return the error status. */
+uint32_t lapic_error(void);
+/* The timer: @deadline says whether TSC-deadline mode is used. */
+void lapic_timer_init(bool deadline);
+void lapic_timer_count(uint32_t ticks);		/* one-shot; 0: stop */
+uint32_t lapic_timer_left(void);
+bool lapic_is_x2apic(void);
+
+/* ioapic.c */
+void pic_disable(void);
+void ioapic_init(const struct acpi_info *acpi);
+/* A vector between VECTOR_DEVICE and VECTOR_TIMER arrived. */
+void ioapic_dispatch(unsigned vector);
+
+#endif

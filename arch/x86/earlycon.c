@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The kernel's serial console: a polled 16550 at COM1, 115200 8N1.  It programs the UART itself at the first byte. */
+#include <lib/base.h>
+#include <x86/insn.h>
+#include <x86/uart.h>
+
+#include "console.h"
+
+/* A byte takes 87 us at 115200 baud; one read of a port takes about 1 us.  A UART that is busy for longer hangs. */
+#define WAIT_POLLS	200000u
+
+enum uart_state { UART_UNKNOWN, UART_READY, UART_ABSENT };
+static enum uart_state state;
+
+static void reg_write(unsigned reg, unsigned v) { out8((uint16_t)(UART_COM1 + reg), (uint8_t)v); }
+static uint8_t reg_read(unsigned reg) { return in8((uint16_t)(UART_COM1 + reg)); }
+
+/* Without a UART all reads give ones; the line status never does, its highest bits exclude each other in an idle one. */
+static enum uart_state setup(void)
+{
+	reg_write(UART_LCR, UART_LCR_DLAB);	/* first of all: some emulators print with whatever line control there is */
+	reg_write(UART_DATA, 1);
+	reg_write(UART_IER, 0);
+	reg_write(UART_LCR, UART_LCR_8N1);
+	reg_write(UART_IER, 0);
+	reg_write(UART_FCR, UART_FCR_ENABLE | UART_FCR_CLEAR);
+	reg_write(UART_MCR, UART_MCR_DTR_RTS);
+	return reg_read(UART_LCR) == UART_LCR_8N1 && reg_read(UART_LSR) != 0xff ? UART_READY : UART_ABSENT;
+}
+
+static void put(char c)
+{
+	for (unsigned i = 0; !(reg_read(UART_LSR) & UART_LSR_THRE); i++)
+		if (i == WAIT_POLLS) {
+			state = UART_ABSENT;
+			return;
+		}
+	reg_write(UART_DATA, (unsigned char)c);
+}
+
+void earlycon_write(const char *text, size_t length)
+{
+	if (state == UART_UNKNOWN)
+		state = setup();
+	for (size_t i = 0; i < length && state == UART_READY; i++) {
+		if (text[i] == '\n')
+			put('\r');
+		put(text[i]);
+	}
+}
