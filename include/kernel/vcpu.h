@@ -26,6 +26,15 @@ struct vcpu {
 
 static inline struct vcpu *cap_vcpu(const struct cap *c) { return container_of(c->object, struct vcpu, object); }
 
+/* A vCPU in slot @sel of @d, with its guest memory from @space.  Errors as object_prepare(); nothing is changed then. */
+enum tv_err vcpu_create(struct domain *d, uint64_t sel, struct cap *space) MUST_USE;
+/*
+ * vcpu_run of the current thread @t: until an exit for the monitor, a signal, a kick, or @deadline (absolute TSC).  TV_EBUSY:
+ * another thread runs it; TV_EDEAD: its guest space was destroyed; TV_ESTATE, TV_EINVAL: state was refused, nothing was entered.
+ */
+enum tv_err vcpu_run(struct thread *t, struct vcpu *v, uint64_t deadline) MUST_USE;
+/* Make vcpu_run on @v return at once, now or the next time. */
+void vcpu_kick(struct vcpu *v);
 /* @t, whose continuation is THREAD_CONT_VCPU_RUN, was chosen to run again: go on with the loop of vcpu_run. */
 NORETURN void vcpu_resume(struct thread *t);
 /* The guest space of @v ends: unlinks @v from it (in_space, space = NULL); @v can never run again, and who is inside vcpu_run on it
