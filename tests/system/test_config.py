@@ -9,7 +9,7 @@ import pytest
 
 from conftest import TREE
 
-GOOD = 'memory = "64M"\nkernel = "guest:linux-cloud"\n'
+GOOD = 'memory = "128M"\nkernel = "guest:linux-cloud"\n'
 
 # text of the file; what the message must have: line, key, words in this order
 ERRORS = {
@@ -53,9 +53,9 @@ ERRORS = {
     "no such guest": ('[vm.a]\nmemory = "64M"\nkernel = "guest:linux-clud"\n', 3, "vm.a.kernel", ['did you mean "guest:linux-cloud"']),
     "no such initrd": (f'[vm.a]\n{GOOD}initrd = "nowhere"\n', 4, "vm.a.initrd", ["no such file"]),
     "initrd is a kernel": (f'[vm.a]\n{GOOD}initrd = "guest:linux-cloud"\n', 4, "vm.a.initrd", ["a Linux kernel (bzImage)", "expected a cpio"]),
-    "initrd larger than memory": (f'[vm.a]\n{GOOD}initrd = "big.cpio"\n', 4, "vm.a.initrd", ["80M", "do not fit", "64M"]),
-    "kernel larger than memory": ('[vm.a]\nmemory = "32M"\nkernel = "guest:linux-cloud"\n', 3, "vm.a.kernel", ["more than the memory, 32M"]),
-    "inline table": ('vm.a = { memory = "64M", kernel = "guest:linux-cloud", foo = 1 }\n', 1, "vm.a.foo", ["unknown key"]),
+    "initrd larger than memory": (f'[vm.a]\n{GOOD}initrd = "big.cpio"\n', 4, "vm.a.initrd", ["80M", "do not fit", "128M"]),
+    "kernel larger than memory": ('[vm.a]\nmemory = "64M"\nkernel = "guest:linux-cloud"\n', 3, "vm.a.kernel", ["more than the memory, 64M"]),
+    "inline table": ('vm.a = { memory = "128M", kernel = "guest:linux-cloud", foo = 1 }\n', 1, "vm.a.foo", ["unknown key"]),
     "after a long string": (f'[vm.a]\ncmdline = """a\\\n  b # no comment"""\n{GOOD}foo = 1\n', 6, "vm.a.foo", ["unknown key"]),
 }
 

@@ -24,7 +24,6 @@ MEMORY_MIN, MEMORY_MAX = 16 * MIB, 1 << 40
 PERIOD_MIN, PERIOD_MAX = 1000, 10000000
 BUDGET_MIN = 100
 RESERVED_NAMES = ("shell",)     # console.front = "shell" is the management shell
-KERNEL_LOW = MIB                # where a bzImage is loaded at the lowest
 TYPES = {"string": "a string", "integer": "a whole number", "boolean": "true or false", "object": "a table"}
 
 
@@ -234,10 +233,9 @@ class _Checker:
             self.problem(key, f"{vm.kernel}: is a bzImage without 64-bit entry (boot protocol {info.protocol >> 8}.{info.protocol & 255:02}); "
                          "expected a Linux bzImage for x86-64")
             return
-        need = KERNEL_LOW + max(info.init_size, vm.kernel.stat().st_size)
+        need = info.address + info.init_size
         if need > vm.memory:
-            self.problem(key, f"{vm.kernel}: needs {need // MIB + 1}M while it starts, which is more than the memory, "
-                         f"{format_size(vm.memory)}")
+            self.problem(key, f"{vm.kernel}: needs {-(-need // MIB)}M to start, which is more than the memory, {format_size(vm.memory)}")
         if len(vm.cmdline) > info.cmdline_size:
             self.problem(key[:-1] + ("cmdline",), f"{len(vm.cmdline)} characters; this kernel takes at most {info.cmdline_size}")
 
@@ -248,10 +246,10 @@ class _Checker:
             self.problem(key, f"{vm.initrd}: is {filetype.describe(head)}; expected a cpio archive, compressed or not")
             return
         size = vm.initrd.stat().st_size
-        used = KERNEL_LOW + (vm.kernel_info.init_size if vm.kernel_info else 0)
+        used = vm.kernel_info.address + vm.kernel_info.init_size if vm.kernel_info else 0
         if size + used > vm.memory:
-            self.problem(key, f"{vm.initrd}: {size // MIB + 1}M do not fit into the memory, {format_size(vm.memory)}, "
-                         f"beside the kernel, {used // MIB + 1}M")
+            self.problem(key, f"{vm.initrd}: {-(-size // MIB)}M do not fit into the memory, {format_size(vm.memory)}, "
+                         f"above the kernel, which ends at {-(-used // MIB)}M")
 
 
 def load(path):

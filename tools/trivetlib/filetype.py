@@ -14,7 +14,7 @@ HEAD = 40 * 1024        # enough for every magic below (ISO 9660 has the farthes
 
 # Linux, "The Linux/x86 Boot Protocol", offsets in the file.
 BZ_SETUP_SECTS, BZ_BOOT_FLAG, BZ_MAGIC, BZ_VERSION, BZ_KERNEL_VERSION = 0x1f1, 0x1fe, 0x202, 0x206, 0x20e
-BZ_LOADFLAGS, BZ_XLOADFLAGS, BZ_CMDLINE_SIZE, BZ_INIT_SIZE = 0x211, 0x236, 0x238, 0x260
+BZ_LOADFLAGS, BZ_XLOADFLAGS, BZ_CMDLINE_SIZE, BZ_PREF_ADDRESS, BZ_INIT_SIZE = 0x211, 0x236, 0x238, 0x258, 0x260
 LOADED_HIGH, XLF_KERNEL_64 = 1, 1
 
 
@@ -84,7 +84,8 @@ class BzImage:
         self.protocol = field(BZ_VERSION, "H")
         self.high = bool(field(BZ_LOADFLAGS, "B") & LOADED_HIGH)
         self.entry64 = self.protocol >= 0x20c and bool(field(BZ_XLOADFLAGS, "H") & XLF_KERNEL_64)
-        self.init_size = field(BZ_INIT_SIZE, "I") if self.protocol >= 0x20a else 0
+        self.address = field(BZ_PREF_ADDRESS, "Q") if self.protocol >= 0x20a else 0     # where it wants to be loaded
+        self.init_size = field(BZ_INIT_SIZE, "I") if self.protocol >= 0x20a else 0      # what it needs there to start
         self.cmdline_size = field(BZ_CMDLINE_SIZE, "I") if self.protocol >= 0x206 else 255
         name = field(BZ_KERNEL_VERSION, "H")
         end = head.find(b"\0", name + 0x200)

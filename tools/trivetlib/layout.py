@@ -100,7 +100,9 @@ def report(system):
         limit = f"at most {vm.budget_us} us of each {vm.period_us} us" if vm.budget_us else "no limit"
         yield f"vm {index}: {vm.name} ({prefix} {index + 1}): {format_size(vm.memory)}, {vm.cpus} CPU, priority {vm.priority}, {limit}, " \
             f"restart {vm.restart}, {'started at boot' if vm.autostart else 'not started at boot'}"
-        yield f"  kernel:  {names[vm.kernel]} = {vm.kernel}: Linux {vm.kernel_info.version.split()[0]}, needs {vm.kernel_info.init_size >> 20}M to start"
+        kernel = vm.kernel_info
+        yield f"  kernel:  {names[vm.kernel]} = {vm.kernel}: Linux {kernel.version.split()[0]}, at {kernel.address:#x}, " \
+            f"needs {kernel.init_size >> 20}M there to start"
         if vm.initrd:
             yield f"  initrd:  {names[vm.initrd]} = {vm.initrd}: {vm.initrd.stat().st_size >> 10} KiB"
         yield f"  cmdline: {vm.cmdline}"
