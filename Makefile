@@ -13,6 +13,7 @@ CC            := $(CROSS_COMPILE)gcc
 endif
 LD            := $(CROSS_COMPILE)ld
 NM            := $(CROSS_COMPILE)nm
+STRIP         := $(CROSS_COMPILE)objcopy --strip-debug
 NASM          := nasm
 IASL          := iasl
 HOST_CC       := gcc
@@ -121,8 +122,12 @@ distclean:
 
 KERNEL_OBJ := $(addprefix $(B)/kernel/,$(addsuffix .o,$(KERNEL)) font.o)
 
-# Linked three times: without symbols, with the symbols of that, and, as a proof that nothing moved, compared once more.
-$(B)/trivet.elf: linker.ld $(KERNEL_OBJ) tools/ksyms.py
+# What is loaded has no debug information; NAME.debug, beside it, has.
+$(B)/%.elf: $(B)/%.debug
+	$(Q)$(STRIP) $< $@
+
+# Linked twice: without symbols, then with the symbols of that; comparing them once more proves that nothing has moved.
+$(B)/trivet.debug: linker.ld $(KERNEL_OBJ) tools/ksyms.py
 	$(call say,LINK,$@)$(PYTHON) tools/ksyms.py >$(B)/kernel/ksyms0.c </dev/null
 	$(Q)$(CC) $(KCFLAGS) -c -o $(B)/kernel/ksyms0.o $(B)/kernel/ksyms0.c
 	$(Q)$(LD) $(LDFLAGS) -T linker.ld -o $(B)/kernel/pass1.elf $(KERNEL_OBJ) $(B)/kernel/ksyms0.o
@@ -159,11 +164,11 @@ $(B)/asm_offsets.inc: arch/x86/asm_offsets.c
 objs    = $(addprefix $(B)/user/,$(addsuffix .o,$(1)))
 RT_OBJ := $(call objs,$(RT))
 
-$(B)/root.elf: $(call objs,$(ROOT))
-$(B)/root.elf: LIBS := -l:libfdt.a
-$(B)/vmm.elf: $(call objs,$(VMM))
-$(B)/serial.elf: $(call objs,$(SERIAL))
-$(B)/root.elf $(B)/vmm.elf $(B)/serial.elf: vmm/rt/user.ld $(RT_OBJ)
+$(B)/root.debug: $(call objs,$(ROOT))
+$(B)/root.debug: LIBS := -l:libfdt.a
+$(B)/vmm.debug: $(call objs,$(VMM))
+$(B)/serial.debug: $(call objs,$(SERIAL))
+$(B)/root.debug $(B)/vmm.debug $(B)/serial.debug: vmm/rt/user.ld $(RT_OBJ)
 	$(call say,LINK,$@)$(LD) $(LDFLAGS) -T vmm/rt/user.ld -o $@ $(filter %.o,$^) -L/usr/lib/x86_64-linux-gnu $(LIBS)
 
 # In vmm/, as in arch/, a folder's headers are <folder/name.h>.
@@ -222,7 +227,7 @@ $(filter %_fuzz,$(FUZZ)): $(B)/%: %.c $$(call sources,$$*.c) | $(AML)
 $(filter %_zydis,$(FUZZ)): $(B)/%: %.c $$(call sources,$$*.c)
 	$(call host_build,$(HOST_CC),$(SANITIZE) -O2,-lZydis)
 
-$(USER): $(B)/tests/user/%.elf: $(B)/user/tests/user/%.c.o vmm/rt/user.ld $(RT_OBJ)
+$(USER:.elf=.debug): $(B)/tests/user/%.debug: $(B)/user/tests/user/%.c.o vmm/rt/user.ld $(RT_OBJ)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)$(LD) $(LDFLAGS) -T vmm/rt/user.ld -o $@ $(filter %.o,$^)
 
