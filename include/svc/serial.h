@@ -4,7 +4,7 @@
  *
  * Capabilities in the start page (rt/start.h):
  *   ntfn     NOTIFICATION   WAIT CONTROL       the driver binds its interrupt to bit SERIAL_SIGNAL_IRQ
- *   root     NOTIFICATION   SIGNAL             one bit of root's
+ *   root     NOTIFICATION   SIGNAL             one bit of root's: signal serial_config.root_signal
  *   irqs     IRQS           USE                exactly its line
  * Its ports are granted to the domain by root; it holds no capability for them.
  *
@@ -25,8 +25,9 @@ struct serial_config {
 	uint32_t gsi;
 	uint32_t baud;
 	uint32_t reserved;
+	uint64_t root_signal;		/* the bit to signal on "root" */
 };
-_Static_assert(sizeof(struct serial_config) == 16, "protocol");
+_Static_assert(sizeof(struct serial_config) == 24, "protocol");
 
 /* Exit codes of the driver. */
 enum serial_exit {

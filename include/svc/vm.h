@@ -9,7 +9,7 @@
  *   kernel      REGION         READ                 the kernel module; its first vm_config.kernel_size bytes are the file
  *   initrd      REGION         READ                 only when vm_config.initrd_size is not 0
  *   ntfn        NOTIFICATION   WAIT CONTROL SIGNAL  bound to thread 0 by root
- *   root        NOTIFICATION   SIGNAL               one bit of root's; signal with all bits set, the mask selects
+ *   root        NOTIFICATION   SIGNAL               one bit of root's: signal vm_config.root_signal, no other is allowed
  *   thread0 ... THREAD         CONTROL READ         one for each virtual CPU; all but thread 0 wait to be started and have no
  *                                                   notification bound yet
  *   sched0 ...  SCHED          READ                 the scheduling context of each thread
@@ -54,6 +54,7 @@ struct vm_config {
 	uint64_t kernel_size, initrd_size;	/* bytes of the files; no initrd: 0                           */
 	uint64_t wall_seconds;			/* seconds since 1970-01-01 UTC at the time-stamp @wall_tsc   */
 	uint64_t wall_tsc;
+	uint64_t root_signal;			/* the bit to signal on "root"                                */
 	uint32_t cpus;				/* 1 ... VM_CPUS                                              */
 	uint32_t ram_count;			/* 1 ... VM_RAM_PIECES, in the order of guest addresses       */
 	struct vm_ram ram[VM_RAM_PIECES];
@@ -63,9 +64,9 @@ struct vm_config {
 	char initrd_name[VM_MODULE_NAME];
 	char cmdline[VM_CMDLINE];		/* for the guest kernel                                       */
 };
-_Static_assert(offsetof(struct vm_config, ram) == 48, "protocol");
-_Static_assert(offsetof(struct vm_config, name) == 144, "protocol");
-_Static_assert(sizeof(struct vm_config) == 304 + VM_CMDLINE, "protocol");
+_Static_assert(offsetof(struct vm_config, ram) == 56, "protocol");
+_Static_assert(offsetof(struct vm_config, name) == 152, "protocol");
+_Static_assert(sizeof(struct vm_config) == 312 + VM_CMDLINE, "protocol");
 _Static_assert(sizeof(struct vm_config) <= TV_START_CONFIG, "fits into the start page");
 
 /* Exit codes of thread 0. */
