@@ -74,11 +74,15 @@ bool irqchip_message(struct irqchip *c, const struct apic_msg *m);
 /* A device's memory write to the interrupt address range.  Any thread, no lock.  False: @addr is no such address. */
 bool msi_deliver(struct irqchip *c, uint64_t addr, uint32_t data);
 
+/*
+ * The interrupt acknowledge cycle of a vCPU that takes an ExtINT: vector 0 ... 255 (the PIC's spurious one if the
+ * request has gone).  Takes the device lock itself.
+ */
+uint8_t irqchip_inta(struct irqchip *c);
+
 /* For the models themselves: is the PIC asking for an interrupt?  Any thread, no lock. */
 bool irqchip_pic_intr(const struct irqchip *c);
 
-/* ... the interrupt acknowledge cycle, see lapic_extint_ack(): takes the device lock ... */
-uint8_t irqchip_inta(struct irqchip *c);
 
 /* ... a local APIC saw the EOI of level-triggered @vector (takes the device lock) ... */
 void irqchip_eoi(struct irqchip *c, uint8_t vector);

@@ -241,6 +241,53 @@ static void a_request_wakes_its_vcpu_once(void **state)
 	assert_int_equal(vcpu[1].notified, 2);
 }
 
+static void whatever_lets_a_held_interrupt_through_wakes_the_vcpu(void **state)
+{
+	struct lapic *l = &cpu[1];
+
+	(void)state;
+	wr(l, TPR, 0xf0);
+	post(l, 0x40, false);
+	post(l, 0x50, false);
+	vcpu[1].notified = 0;
+	wr(l, TPR, 0x50);				/* still not */
+	assert_int_equal(vcpu[1].notified, 0);
+	wr(l, TPR, 0x40);
+	assert_int_equal(vcpu[1].notified, 1);
+	assert_true(lapic_cr8_write(l, 15));
+	assert_true(lapic_cr8_write(l, 0));
+	assert_int_equal(vcpu[1].notified, 2);
+	lapic_accept(l, 0x50);
+	wr(l, EOI, 0);
+	assert_int_equal(vcpu[1].notified, 3);
+	lapic_accept(l, 0x40);
+	wr(l, EOI, 0);					/* nothing left */
+	assert_int_equal(vcpu[1].notified, 3);
+}
+
+static void an_extint_through_the_ioapic_ends_with_the_acknowledge(void **state)
+{
+	struct lapic *l = &cpu[1];
+
+	(void)state;
+	ioapic_ops.write(&ioapic, 0x00, 4, 0x11);
+	ioapic_ops.write(&ioapic, 0x10, 4, 1u << 24);
+	ioapic_ops.write(&ioapic, 0x00, 4, 0x10);
+	ioapic_ops.write(&ioapic, 0x10, 4, APIC_EXTINT << 8);
+	pic_master_ops.write(&pic, 1, 1, 0x00);
+	irq_line_set(&chip, 4, true);
+	assert_true(lapic_extint(l));
+	assert_false(lapic_extint(&cpu[0]));
+	assert_int_equal(irqchip_inta(&chip), 4);
+	assert_false(lapic_extint(l));
+	assert_int_equal(lapic_events(l), 0);
+	irq_line_set(&chip, 3, true);
+	assert_true(lapic_extint(l));
+	pic_master_ops.write(&pic, 1, 1, 0xff);
+	assert_false(lapic_extint(l));
+	assert_false(lapic_has_work(l));
+}
+
 static void tmr_follows_how_the_last_request_came(void **state)
 {
 	(void)state;
@@ -613,7 +660,7 @@ static void extint_needs_an_open_lint0(void **state)
 	assert_true(vcpu[0].notified > 0);
 	assert_true(lapic_extint(l));
 	assert_false(lapic_extint(&cpu[1]));
-	assert_int_equal(lapic_extint_ack(l), 0x34);
+	assert_int_equal(irqchip_inta(&chip), 0x34);
 	assert_int_equal(vm.locks, 1);
 	assert_false(lapic_extint(l));
 	pic_master_ops.write(&pic, 0, 1, 0x20);
@@ -708,6 +755,8 @@ int main(void)
 		cmocka_unit_test_setup(the_highest_vector_above_the_priority_is_delivered, setup),
 		cmocka_unit_test_setup(ppr_is_the_task_priority_when_that_is_not_lower, setup),
 		cmocka_unit_test_setup(a_request_wakes_its_vcpu_once, setup),
+		cmocka_unit_test_setup(whatever_lets_a_held_interrupt_through_wakes_the_vcpu, setup),
+		cmocka_unit_test_setup(an_extint_through_the_ioapic_ends_with_the_acknowledge, setup),
 		cmocka_unit_test_setup(tmr_follows_how_the_last_request_came, setup),
 		cmocka_unit_test_setup(a_software_disabled_apic_takes_no_interrupts_but_keeps_nmi_and_init, setup),
 		cmocka_unit_test_setup(mode_transitions_are_those_of_the_manual, setup),

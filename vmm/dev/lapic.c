@@ -43,6 +43,12 @@ static uint32_t get_icr(struct lapic *l) { return (uint32_t)l->s.icr; }
 static uint32_t get_icr_high(struct lapic *l) { return (uint32_t)(l->s.icr >> 32); }
 static uint32_t get_count(struct lapic *l) { return lapic_timer_count(l); }
 
+static void wrote_tpr(struct lapic *l, uint32_t val)
+{
+	word_set(&l->s.tpr, val);
+	lapic_priority_fell(l);
+}
+
 static void wrote_eoi(struct lapic *l, uint32_t val)
 {
 	(void)val;
@@ -121,7 +127,7 @@ static void wrote_dfr(struct lapic *l, uint32_t val)
 static const struct lapic_row rows[64] = {
 	[REG_ID]	    = { "ID", R | X1 | X2, 0, 0, 0, get_id, NULL },
 	[REG_VERSION]	    = { "VERSION", R | X1 | X2, 0, 0, 0, get_version, NULL },
-	[REG_TPR]	    = { "TPR", R | W | X1 | X2, WORD(tpr), 0xff, 0, NULL, NULL },
+	[REG_TPR]	    = { "TPR", R | W | X1 | X2, WORD(tpr), 0xff, 0, NULL, wrote_tpr },
 	[REG_APR]	    = { "APR", R | X1, 0, 0, 0, get_zero, NULL },
 	[REG_PPR]	    = { "PPR", R | X1 | X2, 0, 0, 0, get_ppr, NULL },
 	[REG_EOI]	    = { "EOI", W | X1 | X2, 0, 0, 0, get_zero, wrote_eoi },
@@ -319,6 +325,7 @@ bool lapic_base_write(struct lapic *l, uint64_t val)
 		lapic_reset_registers(l);
 	if (from == APIC_BASE_EN && to == mode)
 		l->s.icr = (uint32_t)l->s.icr;	/* the destination field has another width now */
+	vcpu_notify(l->vcpu);			/* whether the PIC gets through depends on the mode */
 	return true;
 }
 
@@ -331,6 +338,6 @@ bool lapic_cr8_write(struct lapic *l, uint64_t val)
 {
 	if (val & ~MASK(3, 0))
 		return false;
-	word_set(&l->s.tpr, (uint32_t)val << 4);
+	wrote_tpr(l, (uint32_t)val << 4);
 	return true;
 }

@@ -10,7 +10,7 @@
  *
  *	lapic_timer_run(l, clock_now());
  *	ev = lapic_events_take(l, LAPIC_EV_INIT | LAPIC_EV_SIPI | ...);	INIT: vCPU reset + lapic_reset(l, true)
- *	if (lapic_extint(l) && can inject)		inject(lapic_extint_ack(l));
+ *	if (lapic_extint(l) && can inject)		inject(irqchip_inta(chip));
  *	else if ((v = lapic_pending(l)) >= 0 && can inject)	{ lapic_accept(l, v); inject(v); }
  *	vcpu_run(..., min(lapic_deadline(l), timer_queue_next(q)));
  *
@@ -38,7 +38,7 @@ enum lapic_event {
 	LAPIC_EV_INIT	= 1u << 1,
 	LAPIC_EV_SIPI	= 1u << 2,
 	LAPIC_EV_SMI	= 1u << 3,	/* there is no SMM: the core drops it */
-	LAPIC_EV_EXTINT	= 1u << 4,	/* for lapic_extint() and lapic_extint_ack(); the core leaves it alone */
+	LAPIC_EV_EXTINT	= 1u << 4,	/* for lapic_extint(); the core leaves it alone */
 };
 
 enum lapic_lvt { LVT_TIMER, LVT_THERMAL, LVT_PERF, LVT_LINT0, LVT_LINT1, LVT_ERROR, LVT_COUNT };
@@ -136,10 +136,8 @@ int lapic_pending(const struct lapic *l);
 int lapic_highest_irr(const struct lapic *l);
 /* The CPU takes @vector, which lapic_pending() has just returned. */
 void lapic_accept(struct lapic *l, int vector);
-/* Should this vCPU take an interrupt from the PIC? */
+/* Should this vCPU take an interrupt from the PIC (vector from irqchip_inta())? */
 bool lapic_extint(const struct lapic *l);
-/* It takes it: the acknowledge cycle, returns the vector (0 ... 255).  Takes the device lock. */
-uint8_t lapic_extint_ack(struct lapic *l);
 /* Anything at all to be done before this vCPU may sleep in HLT: interrupt, ExtINT, NMI, INIT, SIPI, SMI?  */
 bool lapic_has_work(const struct lapic *l);
 

@@ -41,6 +41,13 @@ int lapic_pending(const struct lapic *l)
 	return v >= 0 && ((uint32_t)v & 0xf0) > (lapic_ppr(l) & 0xf0) ? v : -1;
 }
 
+/* The priority fell: is there something that it held back? */
+void lapic_priority_fell(struct lapic *l)
+{
+	if (lapic_pending(l) >= 0)
+		vcpu_notify(l->vcpu);
+}
+
 void lapic_accept(struct lapic *l, int vector)
 {
 	unsigned w = (unsigned)vector / 32 % 8;
@@ -62,6 +69,7 @@ void lapic_eoi(struct lapic *l)
 	word_set(&l->s.isr[w], l->s.isr[w] & ~bit);
 	if ((word_get(&l->s.tmr[w]) & bit) && !(l->s.svr & SVR_NO_BROADCAST))
 		irqchip_eoi(l->chip, (uint8_t)v);
+	lapic_priority_fell(l);
 }
 
 /* A fixed interrupt arrives.  The vCPU is told only of a request that is new: an older one has been told already. */
@@ -194,6 +202,9 @@ void lapic_lint0_set(struct lapic *l, bool level)
 {
 	bool was = __atomic_exchange_n(&l->s.lint0, (uint32_t)level, __ATOMIC_ACQ_REL) != 0;
 
+	/* An ExtINT that the IOAPIC sent for the PIC is void once the PIC no longer asks, be it that it was acknowledged. */
+	if (!level && (lapic_events(l) & LAPIC_EV_EXTINT))
+		lapic_events_take(l, LAPIC_EV_EXTINT);
 	if (!level || was)
 		return;
 	/* As ExtINT the level itself is the request, see lapic_extint(); in the other modes its rising edge is an event. */
@@ -212,12 +223,6 @@ bool lapic_extint(const struct lapic *l)
 	if (!lapic_enabled(l))		/* LINT0 is the plain INTR pin then */
 		return true;
 	return (!(lvt & LVT_MASKED) && LVT_MODE(lvt) == APIC_EXTINT) || (lapic_events(l) & LAPIC_EV_EXTINT);
-}
-
-uint8_t lapic_extint_ack(struct lapic *l)
-{
-	lapic_events_take(l, LAPIC_EV_EXTINT);
-	return irqchip_inta(l->chip);
 }
 
 bool lapic_has_work(const struct lapic *l)

@@ -43,6 +43,7 @@ static inline void word_set(uint32_t *w, uint32_t v) { __atomic_store_n(w, v, __
 int lapic_highest(const uint32_t words[8]);
 uint32_t lapic_ppr(const struct lapic *l);
 void lapic_eoi(struct lapic *l);
+void lapic_priority_fell(struct lapic *l);
 void lapic_error(struct lapic *l, uint32_t bits);
 void lapic_events_set(struct lapic *l, uint32_t set, uint32_t clear);
 bool lapic_lvt_deliver(struct lapic *l, enum lapic_lvt source);
