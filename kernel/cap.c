@@ -200,3 +200,17 @@ bool cap_delete(struct cap *c, struct work *w)
 		return original_remove(c, w);
 	return node_remove(&c->node, w);
 }
+
+bool cap_delete_through(struct cap *c, struct cap *via, struct work *w)
+{
+	struct work rest = { 4 * WORK_CHUNK };
+
+	c->type |= CAP_DYING;
+	if (!domain_empty(cap_domain(c), w))
+		return false;
+	if (!cap_revoke(c, &via->node, w))
+		return false;
+	/* What is left takes a bounded time and must not stop half-way: @via, by which the caller would come back, goes now. */
+	CHECK(cap_delete(c, &rest));
+	return true;
+}

@@ -33,6 +33,21 @@ void notify_signal(struct notification *n, uint64_t bits)
 		irq_send_ipi(t->cpu);
 }
 
+enum tv_err notify_get(const struct cap_table *table, uint64_t sel, uint64_t bits, struct notification **out)
+{
+	struct cap *c;
+	enum tv_err err = cap_get(table, sel, TV_CAP_NOTIFICATION, TV_RIGHT_CONTROL, &c);
+
+	if (err)
+		return err;
+	if (bits == 0)
+		return TV_EINVAL;
+	if (bits & ~c->badge)
+		return TV_ERANGE;
+	*out = cap_notification(c);
+	return TV_OK;
+}
+
 void hook_set(struct notify_hook *h, struct notification *n, uint64_t bits)
 {
 	hook_clear(h);

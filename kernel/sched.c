@@ -26,10 +26,10 @@
 /* Turns of contexts without a limit, of one priority: 1/100 s. */
 #define SCHED_SLICE_HZ	100u
 
-struct cpu boot_cpu;
+struct cpu first_cpu;
 struct cpu *cpu_area[CPU_MAX];
 
-void cpu_init(struct cpu *c)
+void sched_cpu_init(struct cpu *c)
 {
 	for (unsigned i = 0; i < SCHED_PRIORITIES; i++)
 		list_init(&c->ready[i]);
@@ -295,26 +295,23 @@ static void sched_pick(struct cpu *c)
 		timer_stop(&c->slice);
 }
 
-/* Show @ports to user mode, unless that is what it sees already. */
-static void ports_load(struct cpu *c, const struct domain *d)
+/* Show the ports of @d to user mode, unless they are what it sees already. */
+static void ports_load(struct cpu *c, const struct domain *d, bool changed)
 {
-	if (d->ports == c->ports)
+	const uint8_t *map = d->port_first <= d->port_last ? d->ports : NULL;
+
+	if (map == c->ports && !changed)
 		return;
-	c->ports = d->ports;
-	cpu_load_ports(d->ports, d->port_first, d->port_last);
+	c->ports = map;
+	cpu_load_ports(map, d->port_first, d->port_last);
 }
 
-void sched_load_ports(struct domain *d)
+void sched_load_ports(const struct domain *d)
 {
 	struct cpu *c = cpu_self();
 
-	if (c->loaded != d)
-		return;
-	c->ports = NULL;
-	if (d->ports)
-		ports_load(c, d);
-	else
-		cpu_load_ports(NULL, 0, 0);
+	if (c->loaded == d)
+		ports_load(c, d, true);
 }
 
 /* Let @t go on. */
@@ -324,7 +321,7 @@ static NORETURN void sched_enter(struct cpu *c, struct thread *t)
 		if (t->domain != c->loaded) {
 			c->loaded = t->domain;
 			cpu_load_space(frame_pa(t->domain->space.pt.root));
-			ports_load(c, t->domain);
+			ports_load(c, t->domain, false);
 		}
 		user_switch(c->current ? &c->current->arch : NULL, &t->arch);
 		c->current = t;

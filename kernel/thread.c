@@ -9,6 +9,18 @@
 #include <kernel/upcall.h>
 #include <kernel/vcpu.h>
 
+void thread_init(struct thread *n, struct domain *d, void *fpu, const struct thread_start *s)
+{
+	user_init(&n->arch, s->rip, s->rsp, s->arg, s->fs_base, fpu);
+	n->stop = THREAD_SUSPENDED;
+	n->domain = d;
+	list_init(&n->queue);
+	list_init(&n->mail);
+	timer_init(&n->timer, TIMER_THREAD);
+	list_add_tail(&d->threads, &n->in_domain);
+	d->thread_count++;
+}
+
 void thread_complete(struct thread *t, enum tv_err status)
 {
 	frame_set_status(&t->arch.frame, status);
@@ -32,6 +44,20 @@ void thread_timeout(struct thread *t)
 	thread_cancel_wait(t);
 	frame_set_word(&t->arch.frame, 0, 0);
 	thread_complete(t, TV_ETIMEOUT);
+}
+
+bool thread_ends_with(const struct thread *t, const struct cap *c)
+{
+	if (!(c->flags & CAP_ORIGINAL))
+		return false;
+	switch (c->type & ~CAP_DYING) {
+	case TV_CAP_THREAD:
+		return cap_thread(c) == t;
+	case TV_CAP_DOMAIN:
+		return domain_is_inside(t->domain, cap_domain(c)) || domain_is_inside(t->object.payer, cap_domain(c));
+	default:
+		return false;
+	}
 }
 
 /* The current thread will never run again: tell those who wait for it, and its domain's watcher. */

@@ -146,5 +146,7 @@ bool node_adjacent(const struct node *a, const struct node *b);
 bool cap_revoke(struct cap *c, struct node *keep, struct work *w) MUST_USE;
 /* Remove all that was derived from @c, then @c itself, with the object when it is the original one.  false: call again. */
 bool cap_delete(struct cap *c, struct work *w) MUST_USE;
+/* cap_delete() of a domain's original capability @c, asked for through @via, which was derived from it and goes last. */
+bool cap_delete_through(struct cap *c, struct cap *via, struct work *w) MUST_USE;
 
 #endif

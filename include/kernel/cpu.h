@@ -35,13 +35,13 @@ struct cpu {
 
 #define CPU_MAX			256u
 
-extern struct cpu boot_cpu;
+extern struct cpu first_cpu;
 /* By id; NULL: not there (yet). */
 extern struct cpu *cpu_area[CPU_MAX];
 
 static inline struct cpu *cpu_self(void) { return (struct cpu *)arch_cpu(); }
 
 /* Prepare a zeroed per-CPU area for the scheduler and timers. */
-void cpu_init(struct cpu *c);
+void sched_cpu_init(struct cpu *c);
 
 #endif

@@ -13,7 +13,8 @@
 
 struct thread;
 
-/* Let the thread execute its SYSCALL again, with the arguments that stand in its frame now. */
+/* Let the thread execute its SYSCALL again, with the arguments that stand in its frame now.  For the calls that hold the
+ * derivation lock (hypercall.c), which it releases. */
 NORETURN void hypercall_restart(struct thread *t);
 
 /* hc_cap.c */
@@ -32,7 +33,7 @@ enum tv_err hc_space_create(struct thread *t, struct user_frame *f);
 enum tv_err hc_mem_map(struct thread *t, struct user_frame *f);
 enum tv_err hc_mem_unmap(struct thread *t, struct user_frame *f);
 enum tv_err hc_mem_protect(struct thread *t, struct user_frame *f);
-/* hc_thread.c */
+/* hc_thread.c, hc_sched.c */
 enum tv_err hc_thread_create(struct thread *t, struct user_frame *f);
 enum tv_err hc_thread_start(struct thread *t, struct user_frame *f);
 enum tv_err hc_thread_suspend(struct thread *t, struct user_frame *f);
@@ -47,7 +48,7 @@ enum tv_err hc_vcpu_create(struct thread *t, struct user_frame *f);
 enum tv_err hc_vcpu_map(struct thread *t, struct user_frame *f);
 enum tv_err hc_vcpu_run(struct thread *t, struct user_frame *f);
 enum tv_err hc_vcpu_kick(struct thread *t, struct user_frame *f);
-/* hc_ipc.c */
+/* ep.c, hc_ipc.c */
 enum tv_err hc_ep_create(struct thread *t, struct user_frame *f);
 enum tv_err hc_ep_call(struct thread *t, struct user_frame *f);
 enum tv_err hc_ep_wait(struct thread *t, struct user_frame *f);
@@ -69,6 +70,5 @@ enum tv_err hc_log_bind(struct thread *t, struct user_frame *f);
 
 /* The table that kernel_hypercall() dispatches through; indexed by enum tv_hypercall. */
 extern enum tv_err (*const hypercall_table[])(struct thread *t, struct user_frame *f);
-extern const unsigned hypercall_count;
 
 #endif

@@ -15,9 +15,22 @@ struct irq_binding {
 	uint32_t gsi;
 };
 
-/* Allocate the table of bindings; boot only. */
-void irq_init(void);
+/* Interrupts that can be bound; a machine with more has the rest left alone. */
+#define IRQ_MAX		1024u
+
+/*
+ * Route @gsi, which exists, and signal @bits of @n for each interrupt from now on, as derived from @source.  @q pays.
+ * TV_EBUSY: bound already; TV_EQUOTA; TV_EUNSUP: no vector left.
+ */
+struct irq_request {
+	uint32_t gsi, flags;		/* TV_IRQ_* */
+	struct notification *target;
+	uint64_t bits;
+};
+enum tv_err irq_bind(const struct irq_request *r, struct quota *q, struct cap *source) MUST_USE;
 /* Mask and unroute the interrupt, free @b. */
 void irq_unbind(struct irq_binding *b);
+/* Is @gsi bound to a notification that still exists? */
+bool irq_is_bound(uint64_t gsi);
 
 #endif

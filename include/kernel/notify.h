@@ -34,6 +34,11 @@ void notify_init(struct notification *n);
 /* Set @bits; wakes the thread that has waited longest, which takes all bits. */
 void notify_signal(struct notification *n, uint64_t bits);
 
+/*
+ * Decode the notification that the kernel shall signal with @bits for a caller whose table is @table.  Needs TV_RIGHT_CONTROL.
+ * TV_EINVAL: @bits is 0; TV_ERANGE: bits that the capability may not signal; TV_ECAP, TV_ETYPE, TV_ERIGHT.
+ */
+enum tv_err notify_get(const struct cap_table *table, uint64_t sel, uint64_t bits, struct notification **out) MUST_USE;
 void hook_set(struct notify_hook *h, struct notification *n, uint64_t bits);
 /* Safe on a hook that is not set. */
 void hook_clear(struct notify_hook *h);

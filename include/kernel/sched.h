@@ -16,6 +16,7 @@
 #include <lib/base.h>
 #include <lib/list.h>
 
+struct domain;
 struct thread;
 
 #define SCHED_REFILLS		8u
@@ -76,7 +77,7 @@ void sched_hand_over(struct thread *to);
 /* @t, not ready any more, leaves the CPU; a context that is not its own goes back to whose it is. */
 void sched_detach(struct thread *t);
 /* The I/O permission map of domain @d changed: show it, if @d is loaded. */
-void sched_load_ports(struct domain *d);
+void sched_load_ports(const struct domain *d);
 
 /* Make @s usable: parameters, full budget. */
 void sched_setup(struct sched *s, uint32_t cpu, uint8_t priority, uint64_t budget, uint64_t period);

@@ -67,14 +67,32 @@ enum tv_err space_map(struct space *s, const struct map_request *r, struct work 
  * @rights: PT_R | PT_W.  TV_EINVAL: no user address, or misaligned; TV_EEXIST, TV_EQUOTA, TV_EDEAD.
  */
 enum tv_err space_map_page(struct space *s, uint64_t va, struct cap *c, hpa_t pa, uint32_t rights) MUST_USE;
-/* Remove what is mapped in the range.  *@va and *@size shrink to what is left to do; TV_EQUOTA only before the first change. */
+/*
+ * Remove, or change the rights of, what is mapped in [*@va, *@va + *@size); holes are skipped.  Both advance with the work: *@size
+ * is 0 when all is done.  Only the first call can fail, changing nothing: TV_EQUOTA (a mapping or a large page has
+ * to be split), TV_EBUSY (a mapping there is not finished).
+ */
 enum tv_err space_unmap(struct space *s, uint64_t *va, uint64_t *size, struct work *w) MUST_USE;
-/* Change the rights of what is mapped in the range; as space_unmap(). */
 enum tv_err space_protect(struct space *s, uint64_t *va, uint64_t *size, uint32_t rights, struct work *w) MUST_USE;
-/* May every mapping in [@va, @va + @size) get @rights?  Advances *@va; TV_ERIGHT. */
+/* May every mapping in [*@va, @end) get @rights (PT_R | PT_W | PT_X)?  Advances *@va to @end; TV_ERIGHT. */
 enum tv_err space_may_protect(const struct space *s, uint64_t *va, uint64_t end, uint32_t rights, struct work *w) MUST_USE;
+
+/* The mapping that covers @va, or NULL; and if there is none, the next one behind it. */
+struct mapping *space_find(const struct space *s, uint64_t va);
+struct mapping *space_find_from(const struct space *s, uint64_t va);
+/* Bytes of the leaf that translates @va; PAGE_SIZE when none does. */
+uint64_t space_leaf(const struct space *s, uint64_t va);
+/*
+ * The space lost translations in [@va, @va + @size): when this returns, no CPU uses one any more.  (One CPU runs today; with more,
+ * this is where the others that have the space loaded are called and waited for.)
+ */
+void space_shootdown(struct space *s, uint64_t va, uint64_t size);
 
 /* Remove one mapping; false: @w ran out, call again. */
 bool mapping_destroy(struct mapping *m, struct work *w) MUST_USE;
+/* Its first @bytes are not mapped any more. */
+void mapping_shrink_front(struct mapping *m, uint64_t bytes);
+/* Forget the node of a mapping of which nothing is in the page tables any more. */
+void mapping_free(struct mapping *m);
 
 #endif

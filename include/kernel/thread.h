@@ -72,6 +72,13 @@ static inline bool thread_signalled(const struct thread *t)
 	return t->bound && __atomic_load_n(&t->bound->word, __ATOMIC_ACQUIRE) != 0;
 }
 
+/* Registers of a new thread. */
+struct thread_start {
+	uint64_t rip, rsp, arg, fs_base;
+};
+/* Make of the zeroed @n a suspended thread of @d; @fpu: a zeroed page of the payer's quota, which is @n's from here on. */
+void thread_init(struct thread *n, struct domain *d, void *fpu, const struct thread_start *s);
+
 /*
  * End the call that @t is in (blocked, or in a continuation) with @status, and make it ready.  The caller has unlinked it from
  * what it waited for.
@@ -85,6 +92,8 @@ void thread_timeout(struct thread *t);
 NORETURN void thread_fault(struct thread *t, uint64_t fault, uint64_t address);
 NORETURN void thread_exit(struct thread *t, uint64_t code);
 
+/* Would the end of @c be the end of @t? */
+bool thread_ends_with(const struct thread *t, const struct cap *c);
 /* object_destroy() for threads. */
 void thread_destroy(struct thread *t);
 

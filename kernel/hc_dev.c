@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Hypercalls on interrupts, I/O ports and MSRs. */
+#include <arch/irq.h>
+#include <kernel/domain.h>
+#include <kernel/hypercall.h>
+#include <kernel/irq.h>
+#include <kernel/notify.h>
+#include <kernel/port.h>
+#include <kernel/thread.h>
+#include <kernel/vcpu.h>
+
+/* Decode "irqs, GSI": the capability covers the interrupt, and the machine has it. */
+static enum tv_err irqs_get(const struct thread *t, uint64_t sel, uint64_t gsi, struct cap **out)
+{
+	enum tv_err err = cap_get(&t->domain->table, sel, TV_CAP_IRQS, TV_RIGHT_USE, out);
+
+	if (err)
+		return err;
+	if (gsi < (*out)->base || gsi - (*out)->base >= (*out)->size)
+		return TV_ERANGE;
+	return gsi < irq_count() ? TV_OK : TV_EINVAL;
+}
+
+static bool irq_flags_valid(uint64_t flags)
+{
+	if (flags & ~(uint64_t)TV_IRQ_FLAGS || (flags & TV_IRQ_LEVEL && flags & TV_IRQ_EDGE))
+		return false;
+	/* A polarity alone would leave the trigger mode to the firmware's word for another polarity. */
+	return !(flags & TV_IRQ_LOW) || flags & (TV_IRQ_LEVEL | TV_IRQ_EDGE);
+}
+
+/* irq_bind: arg0 = irqs, arg1 = GSI, arg2 = notification, arg3 = bits, arg4 = TV_IRQ_*. */
+enum tv_err hc_irq_bind(struct thread *t, struct user_frame *f)
+{
+	struct irq_request r = { .bits = frame_arg(f, 3), .flags = (uint32_t)frame_arg(f, 4) };
+	struct cap *irqs;
+	enum tv_err err = irqs_get(t, frame_arg(f, 0), frame_arg(f, 1), &irqs);
+
+	if (err)
+		return err;
+	err = notify_get(&t->domain->table, frame_arg(f, 2), r.bits, &r.target);
+	if (err)
+		return err;
+	if (!irq_flags_valid(frame_arg(f, 4)))
+		return TV_EINVAL;
+	r.gsi = (uint32_t)frame_arg(f, 1);
+	return irq_bind(&r, &t->domain->quota, irqs);
+}
+
+/* irq_ack: arg0 = irqs, arg1 = GSI. */
+enum tv_err hc_irq_ack(struct thread *t, struct user_frame *f)
+{
+	struct cap *irqs;
+	enum tv_err err = irqs_get(t, frame_arg(f, 0), frame_arg(f, 1), &irqs);
+
+	if (err)
+		return err;
+	if (!irq_is_bound(frame_arg(f, 1)))
+		return TV_EDEAD;
+	irq_unmask((unsigned)frame_arg(f, 1));
+	return TV_OK;
+}
+
+/* irq_mask: arg0 = irqs, arg1 = GSI. */
+enum tv_err hc_irq_mask(struct thread *t, struct user_frame *f)
+{
+	struct cap *irqs;
+	enum tv_err err = irqs_get(t, frame_arg(f, 0), frame_arg(f, 1), &irqs);
+
+	if (err)
+		return err;
+	if (!irq_is_bound(frame_arg(f, 1)))
+		return TV_EDEAD;
+	irq_mask((unsigned)frame_arg(f, 1));
+	return TV_OK;
+}
+
+/* The receiver of a grant: a DOMAIN with TV_RIGHT_GRANT (ports only), or a VCPU with TV_RIGHT_CONTROL. */
+static enum tv_err receiver_get(const struct thread *t, uint64_t sel, struct grant *g)
+{
+	struct cap *c;
+	enum tv_err err = cap_get(&t->domain->table, sel, TV_CAP_VCPU, TV_RIGHT_CONTROL, &c);
+
+	if (!err) {
+		g->vcpu = cap_vcpu(c);
+		g->quota = &g->vcpu->object.payer->quota;
+	} else if (err == TV_ETYPE && !g->msrs) {
+		err = domain_get(&t->domain->table, sel, TV_RIGHT_GRANT, &g->domain);
+		if (!err)
+			g->quota = &g->domain->quota;
+	}
+	return err;
+}
+
+static enum tv_err grant(const struct thread *t, const struct user_frame *f, enum tv_cap_type type)
+{
+	struct grant g = { .msrs = type == TV_CAP_MSRS };
+	struct cap *source;
+	enum tv_err err = receiver_get(t, frame_arg(f, 0), &g);
+
+	if (err)
+		return err;
+	err = cap_get(&t->domain->table, frame_arg(f, 1), type, TV_RIGHT_USE, &source);
+	if (err)
+		return err;
+	/* The permission maps of processors know far fewer MSRs than there are numbers. */
+	if (source->size > GRANT_MAX_COUNT)
+		return TV_EUNSUP;
+	g.base = (uint32_t)source->base;
+	g.count = (uint32_t)source->size;
+	return grant_create(&g, source);
+}
+
+/* port_grant: arg0 = domain or vCPU, arg1 = ports. */
+enum tv_err hc_port_grant(struct thread *t, struct user_frame *f)
+{
+	return grant(t, f, TV_CAP_PORTS);
+}
+
+/* msr_grant: arg0 = vCPU, arg1 = MSRs. */
+enum tv_err hc_msr_grant(struct thread *t, struct user_frame *f)
+{
+	return grant(t, f, TV_CAP_MSRS);
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Device interrupts: from a global system interrupt to a signal. */
+#include <arch/irq.h>
+#include <kernel/irq.h>
+#include <kernel/upcall.h>
+
+static struct irq_binding *bindings[IRQ_MAX];
+
+bool irq_is_bound(uint64_t gsi)
+{
+	return gsi < IRQ_MAX && bindings[gsi] && bindings[gsi]->hook.target;
+}
+
+enum tv_err irq_bind(const struct irq_request *r, struct quota *q, struct cap *source)
+{
+	struct irq_binding *b, *old;
+	enum tv_err err;
+
+	if (r->gsi >= IRQ_MAX)
+		return TV_EUNSUP;
+	if (irq_is_bound(r->gsi))
+		return TV_EBUSY;
+	b = quota_alloc(q, sizeof(*b));
+	if (!b)
+		return TV_EQUOTA;
+	old = bindings[r->gsi];
+	/* Its notification is gone: it only keeps the interrupt from being used. */
+	if (old)
+		irq_unbind(old);
+	err = irq_route(r->gsi, r->flags);
+	if (err) {
+		quota_free(q, b, sizeof(*b));
+		return err;
+	}
+	b->quota = q;
+	b->gsi = r->gsi;
+	hook_set(&b->hook, r->target, r->bits);
+	node_insert(&b->node, &source->node, NODE_IRQ);
+	bindings[r->gsi] = b;
+	irq_unmask(r->gsi);
+	return TV_OK;
+}
+
+void irq_unbind(struct irq_binding *b)
+{
+	irq_unroute(b->gsi);
+	bindings[b->gsi] = NULL;
+	hook_clear(&b->hook);
+	node_unlink(&b->node);
+	quota_free(b->quota, b, sizeof(*b));
+}
+
+void kernel_irq(unsigned gsi)
+{
+	if (irq_is_bound(gsi))
+		hook_signal(&bindings[gsi]->hook);
+	else
+		irq_mask(gsi);
+}
