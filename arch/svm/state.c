@@ -393,9 +393,10 @@ static void push_tsc(struct vcpu *v)
  */
 uint32_t svm_push(struct vcpu *v, uint32_t groups)
 {
-	struct svm_vcpu *s = svm_of(v);
-
 	if (unlikely(groups & ~TV_REGS_RIP)) {
+		/* What a triple fault left is undefined.  Once it is replaced, the rest begins as after power-up. */
+		if (svm_of(v)->shutdown && !(~groups & (TV_REGS_RIP | TV_REGS_CR | TV_REGS_SEG)))
+			svm_vcpu_reset(svm_of(v));
 		if (groups & TV_REGS_SEG && !push_seg(v))
 			return TV_REGS_SEG;
 		if (groups & TV_REGS_CR && !push_cr(v, groups))
@@ -411,9 +412,6 @@ uint32_t svm_push(struct vcpu *v, uint32_t groups)
 	}
 	if (groups & TV_REGS_RIP && !push_rip(v))
 		return TV_REGS_RIP;
-	/* What a triple fault left is undefined, until it was replaced. */
-	if (unlikely(s->shutdown) && !(~groups & (TV_REGS_RIP | TV_REGS_CR | TV_REGS_SEG)))
-		s->shutdown = false;
 	return 0;
 }
 
