@@ -9,7 +9,7 @@
 #define NMI_VECTOR	2u
 #define LEN_MAX		15u
 
-/* Exceptions that push an error code, one bit a vector: #DF #TS #NP #SS #GP #PF #AC #CP, and AMD's #VC and #SX. */
+/* Exceptions that push an error code, one bit a vector: #DF #TS #NP #SS #GP #PF #AC #CP #VC #SX. */
 #define WITH_ERROR	0x60227d00u
 /* Contributory exceptions: #DE #TS #NP #SS #GP #CP. */
 #define CONTRIBUTORY	0x00203c01u
