@@ -14,7 +14,7 @@ void fake_reset(struct vm *vm)
 
 void vcpu_notify(struct vcpu *v)
 {
-	v->notified++;
+	__atomic_fetch_add(&v->notified, 1, __ATOMIC_SEQ_CST);		/* by any thread */
 }
 
 void vm_timers_changed(struct vm *vm)

@@ -13,7 +13,7 @@
 #define BROADCAST_WIDE		0xffffffffu
 #define BROADCAST		0xffu
 
-/* x2APIC: the logical ID is the cluster in bits 31:16 and one bit for the member.  SDM, "Logical Destination Mode in x2APIC Mode". */
+/* SDM, "Logical Destination Mode in x2APIC Mode": the cluster in bits 31:16, and one bit for the member. */
 static uint32_t x2apic_ldr(uint32_t id)
 {
 	return (id >> 4) << 16 | 1u << (id & 15);
