@@ -195,6 +195,7 @@ static bool machine_make(struct setup *s)
 {
 	const struct vm_setup machine = {
 		.shared = vm.shared, .root = vm.root, .info = rt_info(), .config = s->config, .ram = (uint8_t *)HOST_RAM,
+		.host_cpuid = cpuid,
 	};
 	struct linux_entry entry;
 

@@ -3,8 +3,6 @@
 #include "vcpu.h"
 
 #include <load/linux.h>
-#include <rt/log.h>
-#include <rt/start.h>
 #include <rt/sys.h>
 #include <rt/time.h>
 #include <x86/cr.h>
@@ -36,7 +34,6 @@ enum { APIC_SVR = 0xf0, APIC_LVT_LINT0 = 0x350, APIC_LVT_LINT1 = 0x360 };
 
 bool vcpu_init(struct vcpu *v, struct vm *vm, unsigned index, struct tv_exit_page *page)
 {
-	const struct tv_info *info = rt_info();
 	const struct lapic_config apic = {
 		.id = index, .bsp = index == 0, .x2apic = true, .tsc_deadline = true, .directed_eoi = true,
 		.phys_bits = vm->cpuid.phys_bits, .tsc_hz = vm->tsc_hz,
@@ -45,7 +42,7 @@ bool vcpu_init(struct vcpu *v, struct vm *vm, unsigned index, struct tv_exit_pag
 	v->page = page;
 	v->vm = vm;
 	v->index = index;
-	v->decode_groups = info->features & TV_FEAT_NEXT_RIP ? 0 : TV_REGS_CR | TV_REGS_SEG;
+	v->decode_groups = vm->features & TV_FEAT_NEXT_RIP ? 0 : TV_REGS_CR | TV_REGS_SEG;
 	for (uint32_t kind = 0; kind < TV_EXIT_KINDS; kind++)
 		page->want[kind] = exit_want(kind, v->decode_groups);
 	/* The task priority lives in the local APIC; CR8 in the hardware stays 0. */

@@ -12,7 +12,6 @@
 
 #define VCPU_SIGNAL_NOTIFY	(1ull << 1)	/* bit of a vCPU's notification: look at @notified */
 #define IOAPIC_ID		0u		/* in another number space than the APIC IDs on this kind of machine */
-#define WALK_BYTES		16u
 
 /* --- making it ------------------------------------------------------------------------------------------------------- */
 
@@ -59,6 +58,9 @@ bool vm_init(struct vm *vm, const struct vm_setup *setup)
 	};
 
 	vm->tsc_hz = setup->info->tsc_hz;
+	vm->features = setup->info->features;
+	vm->shared = setup->shared;
+	vm->root = setup->root;
 	vm->memory = cfg->memory;
 	vm->cpu_count = 0;
 	atomic_store(&vm->timer_next, TIMER_NEVER);
@@ -72,7 +74,7 @@ bool vm_init(struct vm *vm, const struct vm_setup *setup)
 			      cpu.guest_phys_bits);
 		return false;
 	}
-	cpuid_build(&vm->cpuid, &cpu, cpuid);
+	cpuid_build(&vm->cpuid, &cpu, setup->host_cpuid);
 	vm->walk = (struct gwalk_vm){ walk_ram, &vm->mem, vm->cpuid.phys_bits, vm->cpuid.gib_pages };
 	if (!memory_init(vm, setup->ram) || !board_setup(vm, cfg)) {
 		(void)vm_stop(vm, VM_EXIT_MONITOR, "the address map is inconsistent");

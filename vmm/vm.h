@@ -36,6 +36,7 @@ struct vm {
 	struct ring input, output;
 	uint64_t root;				/* selector of root's notification, 0: none */
 	uint64_t tsc_hz;
+	uint64_t features;			/* TV_FEAT_* of the machine */
 	uint64_t memory;			/* bytes of guest RAM */
 
 	_Atomic uint32_t stop;			/* VM_RUNNING, or 1 + enum vm_exit */
@@ -49,6 +50,7 @@ struct vm_setup {
 	const struct tv_info *info;
 	const struct vm_config *config;
 	uint8_t *ram;			/* guest RAM, mapped in one piece in guest-address order, the VGA hole included */
+	struct cpuid_regs (*host_cpuid)(uint32_t leaf, uint32_t sub);
 };
 
 /*
