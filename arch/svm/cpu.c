@@ -190,8 +190,8 @@ enum tv_err svm_cpu_on(void)
 	}
 
 	c->host_pa = frame_pa(c->host).v;
-	/* The CPU's number in the upper half makes generations of different CPUs differ.  The first entry begins the first one. */
-	c->asid_generation = (uint64_t)svm_cpu_id() << 48;
+	/* The CPU's number in the upper half makes generations of different CPUs differ; 0 is nobody's.  The first entry begins one. */
+	c->asid_generation = (svm_cpu_id() + 1ull) << 48;
 	c->asid_next = svm.asid_count;
 	if (svm.tsc_aux)
 		wrmsr(MSR_TSC_AUX, 0);

@@ -155,10 +155,8 @@ static uint32_t decode_task(struct vcpu *v, const struct vmcb *b)
 /* The registers are undefined now, so nothing runs before they were loaded. */
 static uint32_t decode_shutdown(struct vcpu *v, const struct vmcb *b)
 {
-	struct svm_vcpu *s = svm_of(v);
-
 	(void)b;
-	s->shutdown = s->attention = true;
+	svm_shut_down(svm_of(v));
 	return TV_EXIT_SHUTDOWN;
 }
 
@@ -225,13 +223,22 @@ static const struct exit_row exit_table[SVM_EXIT_TABLE] = {
 	[SVM_EXIT_MCOMMIT ... SVM_EXIT_TLBSYNC] = INSN(TV_INSN_OTHER),
 };
 
-/* What no row names.  VMEXIT_INVALID: VMRUN refused the state, nothing of the guest was executed. */
+/*
+ * What no row names.  VMEXIT_INVALID: VMRUN refused the state, nothing of the guest was executed; QEMU then leaves registers of
+ * the host in the VMCB, which the monitor must not see.
+ */
 static uint32_t decode_unknown(struct vcpu *v, const struct vmcb *b)
 {
 	struct tv_exit_page *p = v->page;
 
-	p->arg0 = (uint32_t)b->exit_code == SVM_EXIT_INVALID ? TV_FAIL_ENTRY : TV_FAIL_UNKNOWN;
+	p->arg0 = TV_FAIL_UNKNOWN;
 	p->arg1 = b->exit_code;
+	if ((uint32_t)b->exit_code == SVM_EXIT_INVALID) {
+		p->arg0 = TV_FAIL_ENTRY;
+		p->gpr[TV_RAX] = 0;
+		svm_vcpu_reset(svm_of(v));
+		svm_shut_down(svm_of(v));
+	}
 	return TV_EXIT_FAIL;
 }
 

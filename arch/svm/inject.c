@@ -56,6 +56,13 @@ static void set_nmi(struct svm_vcpu *s, enum svm_nmi nmi)
 	update_attention(s);
 }
 
+/* Nothing of the guest runs any more before RIP, CR and SEG were loaded. */
+void svm_shut_down(struct svm_vcpu *s)
+{
+	s->shutdown = true;
+	update_attention(s);
+}
+
 bool svm_nmi_blocked(const struct svm_vcpu *s)
 {
 	return s->nmi != SVM_NMI_OPEN;
@@ -165,7 +172,7 @@ uint32_t svm_inject(struct vcpu *v)
 	bool busy = false, waits_intr, waits_nmi;
 
 	if (s->shutdown || result == EVENT_TRIPLE) {
-		s->shutdown = s->attention = true;
+		svm_shut_down(s);
 		return TV_EXIT_SHUTDOWN;
 	}
 	if (result == EVENT_REFUSED)
@@ -269,7 +276,7 @@ uint32_t svm_reflect(struct vcpu *v, uint64_t event)
 
 	if (s->vmcb->exit_int_info & EVENT_VALID && !event_merge(READ_ONCE(p->pending), event, &merged)) {
 		p->pending = 0;
-		s->shutdown = s->attention = true;
+		svm_shut_down(s);
 		return TV_EXIT_SHUTDOWN;
 	}
 	p->pending = merged;

@@ -109,6 +109,8 @@ uint32_t svm_window_opened(struct vcpu *v);
 void svm_iret(struct svm_vcpu *s);
 /* Deliver hardware exception @event, which an intercept took, to the guest after all.  Returns a kind to report, or TV_EXIT_NONE. */
 uint32_t svm_reflect(struct vcpu *v, uint64_t event);
+/* Nothing of the guest runs any more before RIP, CR and SEG were loaded. */
+void svm_shut_down(struct svm_vcpu *s);
 /* May NMIs be delivered?  For the state page, both ways. */
 bool svm_nmi_blocked(const struct svm_vcpu *s);
 void svm_nmi_block(struct svm_vcpu *s, bool block);

@@ -88,6 +88,7 @@ static void every_exit_code_is_reported_or_is_the_kernels_own(void **state)
 		    code != SVM_EXIT_EXC + EXC_DB && code != SVM_EXIT_EXC + EXC_AC && !(code >= 0x20 && code < 0x40))
 			fail_msg("exit 0x%x is swallowed", code);
 		assert_true(kind < TV_EXIT_KINDS);
+		assert_in_range(vmcb->asid, 1, 15);
 		if (code == 0x7f || code == SVM_EXIT_IRET) {
 			hw->shutdown = hw->attention = false;
 			svm_nmi_block(hw, false);
@@ -113,6 +114,10 @@ static void a_refused_entry_is_recognised_in_32_and_64_bits(void **state)
 	(void)state;
 	assert_int_equal(run(~0ull, 0, 0), TV_EXIT_FAIL);
 	assert_int_equal(page.arg0, TV_FAIL_ENTRY);
+	assert_int_equal(vmcb->rip, 0xfff0);	/* whatever the CPU left there is gone */
+	assert_int_equal(run(SVM_EXIT_HLT, 0, 0), TV_EXIT_SHUTDOWN);
+	svm_pull(&vcpu, TV_REGS_ALL);
+	assert_int_equal(svm_push(&vcpu, TV_REGS_ALL), 0);
 	assert_int_equal(run(0xffffffff, 0, 0), TV_EXIT_FAIL);
 	assert_int_equal(page.arg0, TV_FAIL_ENTRY);
 }
