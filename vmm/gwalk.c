@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Walk of the guest's page tables.  One loop serves 32-bit, PAE, 4-level and 5-level paging: they differ in the number of
- * levels, the bits of an index, the size of an entry, and in which bits are reserved.
+ * Walk of the guest's page tables.  One loop serves 32-bit, PAE, 4-level and 5-level paging; what distinguishes them is a
+ * row of data.
  *
  * SDM, "Paging"; APM, "Page Translation and Protection".  Protection keys are not known here: the CPUID policy must not offer
  * them.  The four PDPTEs of PAE paging are read from memory, as AMD does it with nested paging.
  *
  * Other CPUs of the guest may change the tables during the walk.  Each entry is read once; accessed and dirty bits are set
- * with a compare-exchange that starts the walk again when an entry is no longer the one that was checked.
+ * with a compare-exchange; when the entry is no longer the one that was checked, the walk starts again.
  */
 #include "gwalk.h"
 
@@ -15,81 +15,82 @@
 #include <x86/msr.h>
 #include <x86/pte.h>
 
-#define MAX_LEVELS	5u
 #define MAX_TRIES	8u
+
+/* What distinguishes the paging modes. */
+struct format {
+	uint64_t root_mask;		/* address bits of CR3 */
+	uint64_t table_mask;		/* address bits of an entry */
+	uint64_t reserved;		/* bits that no entry may have, beside those above the physical address width */
+	uint8_t levels;
+	uint8_t index_bits;
+	uint8_t entry_size;
+	uint8_t pdpte_level;		/* 3 in PAE paging, where these entries have no rights, else 0 */
+};
+
+static const struct format two_levels   = { MASK(31, 12), MASK(31, 12), 0, 2, 10, 4, 0 };
+static const struct format three_levels = { MASK(31, 5), MASK(51, 12), MASK(62, 52), 3, 9, 8, 3 };
+static const struct format four_levels  = { MASK(51, 12), MASK(51, 12), 0, 4, 9, 8, 0 };
+static const struct format five_levels  = { MASK(51, 12), MASK(51, 12), 0, 5, 9, 8, 0 };
 
 struct walk {
 	const struct gwalk_vm *vm;
 	const struct tv_exit_page *st;
+	const struct format *fmt;
 	uint64_t access;
-	bool long_mode, pae;		/* neither: 32-bit paging */
-	uint8_t levels;
-	uint8_t index_bits;
-	uint8_t entry_size;
-	uint8_t depth;			/* entries in @step */
-	struct {
-		gpa_t slot;
-		uint64_t entry;
-	} step[MAX_LEVELS];		/* from the root down, as read */
+	uint64_t reserved;		/* bits that no entry may have, whatever it is */
 };
 
-/* Fill in what depends on the paging mode only.  The guest has paging on. */
-static void walk_init(struct walk *w, const struct gwalk_vm *vm, const struct tv_exit_page *st, uint64_t access)
+/* An entry as it was read, and where. */
+struct entry {
+	gpa_t slot;
+	uint64_t value;
+};
+
+static const struct format *paging_mode(const struct tv_exit_page *st)
 {
-	w->vm = vm;
-	w->st = st;
-	w->access = access;
-	w->long_mode = st->efer & EFER_LMA;
-	w->pae = !w->long_mode && st->cr4 & CR4_PAE;
-	w->levels = w->long_mode ? (st->cr4 & CR4_LA57 ? 5 : 4) : w->pae ? 3 : 2;
-	w->entry_size = w->long_mode || w->pae ? 8 : 4;
-	w->index_bits = w->entry_size == 8 ? 9 : 10;
+	if (st->efer & EFER_LMA)
+		return st->cr4 & CR4_LA57 ? &five_levels : &four_levels;
+	return st->cr4 & CR4_PAE ? &three_levels : &two_levels;
 }
 
-static bool is_pdpte(const struct walk *w, unsigned level)
+static uint64_t reserved_always(const struct walk *w)
 {
-	return w->pae && level == 3;
+	uint64_t bits = w->fmt->reserved | MASK(51, w->vm->phys_bits);
+
+	if (w->fmt->entry_size == 4)
+		return 0;
+	return w->st->efer & EFER_NXE ? bits : bits | PTE_NX;
 }
 
-/* Is @entry, at @level (1 = page table), the last one of the walk? */
-static bool is_leaf(const struct walk *w, unsigned level, uint64_t entry)
+/* Is @entry, at @level above 1 (the page table), a large page? */
+static bool is_large(const struct walk *w, unsigned level, uint64_t entry)
 {
-	if (level == 1)
-		return true;
 	if (!(entry & PTE_PS))
 		return false;
 	if (level == 2)
-		return w->entry_size == 8 || w->st->cr4 & CR4_PSE;
-	return w->long_mode && level == 3 && w->vm->gib_pages;
+		return w->fmt->entry_size == 8 || w->st->cr4 & CR4_PSE;
+	return level == 3 && !w->fmt->pdpte_level && w->vm->gib_pages;
 }
 
-/* The bits that must be 0 in a present entry. */
-static uint64_t reserved_bits(const struct walk *w, unsigned level, bool leaf)
+/* The bits that must be 0 in a present entry that is a large page, has PTE_PS where there is none, or is a PDPTE of PAE. */
+static uint64_t reserved_special(const struct walk *w, unsigned level, unsigned shift, bool large)
 {
-	unsigned phys = w->vm->phys_bits, shift = 12 + w->index_bits * (level - 1u);
-	uint64_t bits;
+	unsigned phys = w->vm->phys_bits;
 
-	if (w->entry_size == 4) {
-		if (level == 1 || !leaf)
-			return 0;
-		/* PSE-36: bits 20:13 hold address bits 39:32 */
-		return phys < 40 ? MASK(21, 13 + (phys - 32)) : BIT(21);
-	}
-	if (is_pdpte(w, level))
+	if (level == w->fmt->pdpte_level)
 		return MASK(2, 1) | MASK(8, 5) | MASK(63, phys);
-	bits = w->long_mode ? MASK(51, phys) : MASK(62, phys);
-	if (!(w->st->efer & EFER_NXE))
-		bits |= PTE_NX;
-	if (leaf && level > 1)
-		bits |= MASK(shift - 1, 13);		/* bit 12 is PAT */
-	else if (level > 2)
-		bits |= PTE_PS;
-	return bits;
+	if (!large)
+		return w->fmt->entry_size == 8 ? w->reserved | PTE_PS : 0;
+	if (w->fmt->entry_size == 8)
+		return w->reserved | MASK(shift - 1, 13);	/* bit 12 is PAT */
+	/* PSE-36: bits 20:13 hold address bits 39:32 */
+	return phys < 40 ? MASK(21, 13 + (phys - 32)) : BIT(21);
 }
 
 static enum gwalk_status fault(const struct walk *w, struct gwalk_result *result, uint64_t error)
 {
-	bool nx = w->entry_size == 8 && w->st->efer & EFER_NXE;
+	bool nx = w->fmt->entry_size == 8 && w->st->efer & EFER_NXE;
 
 	error |= w->access & (GWALK_WRITE | GWALK_USER);
 	if (w->access & GWALK_FETCH && (nx || w->st->cr4 & CR4_SMEP))
@@ -117,34 +118,32 @@ static bool permitted(const struct walk *w, uint64_t allow, uint64_t nx)
 	return !(st->cr4 & CR4_SMAP) || (st->rflags & RFLAGS_AC && !(access & GWALK_IMPLICIT));
 }
 
-/* The only place that reads guest page tables: @slot, once. */
-static bool read_entry(const struct walk *w, gpa_t slot, uint64_t *entry)
+/* The only place that reads guest page tables: e->slot, once. */
+static bool read_entry(const struct walk *w, struct entry *e)
 {
-	const void *p = w->vm->ram(w->vm->opaque, slot, w->entry_size, false);
+	const void *p = w->vm->ram(w->vm->opaque, e->slot, w->fmt->entry_size, false);
 
 	if (!p)
 		return false;
-	if (w->entry_size == 8)
-		*entry = __atomic_load_n((const uint64_t *)p, __ATOMIC_RELAXED);
+	if (w->fmt->entry_size == 8)
+		e->value = __atomic_load_n((const uint64_t *)p, __ATOMIC_RELAXED);
 	else
-		*entry = __atomic_load_n((const uint32_t *)p, __ATOMIC_RELAXED);
+		e->value = __atomic_load_n((const uint32_t *)p, __ATOMIC_RELAXED);
 	return true;
 }
 
-/* Set @bits in the entry of step @i if it is still what the walk saw. */
-static enum gwalk_status mark_entry(struct walk *w, unsigned i, uint64_t bits)
+/* Set @bits in an entry if it is still what the walk saw. */
+static enum gwalk_status mark_entry(const struct walk *w, const struct entry *e, uint64_t bits)
 {
-	uint64_t old = w->step[i].entry;
+	uint64_t old = e->value;
 	uint32_t old32 = (uint32_t)old;
 	bool done;
 	void *p;
 
-	if ((old & bits) == bits)
-		return GWALK_OK;
-	p = w->vm->ram(w->vm->opaque, w->step[i].slot, w->entry_size, true);
+	p = w->vm->ram(w->vm->opaque, e->slot, w->fmt->entry_size, true);
 	if (!p)
 		return GWALK_NO_TABLE;
-	if (w->entry_size == 8)
+	if (w->fmt->entry_size == 8)
 		done = __atomic_compare_exchange_n((uint64_t *)p, &old, old | bits, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
 	else
 		done = __atomic_compare_exchange_n((uint32_t *)p, &old32, old32 | (uint32_t)bits, false,
@@ -152,81 +151,70 @@ static enum gwalk_status mark_entry(struct walk *w, unsigned i, uint64_t bits)
 	return done ? GWALK_OK : GWALK_RETRY;
 }
 
-/* Accessed bits on the way, dirty bit of the leaf for a write. */
-static enum gwalk_status mark(struct walk *w)
+/* Address of the page of 1 << @shift bytes that the leaf @entry points to. */
+static uint64_t leaf_address(const struct walk *w, uint64_t entry, unsigned shift)
 {
-	enum gwalk_status status = GWALK_OK;
+	uint64_t address = entry & w->fmt->table_mask & ~MASK(shift - 1, 0);
 
-	for (unsigned i = 0; i < w->depth && !status; i++) {
-		uint64_t bits = PTE_A;
-
-		if (i == w->depth - 1u && w->access & GWALK_WRITE)
-			bits |= PTE_D;
-		if (!is_pdpte(w, w->levels - i))
-			status = mark_entry(w, i, bits);
-	}
-	return status;
-}
-
-/* Address of the frame or table that @entry points to; a leaf's address keeps no bit below its page size. */
-static uint64_t entry_address(const struct walk *w, uint64_t entry, unsigned shift)
-{
-	uint64_t address;
-
-	if (w->entry_size == 8)
-		return entry & MASK(51, shift);
-	address = entry & MASK(31, shift);
-	if (shift > 12)
+	if (w->fmt->entry_size == 4 && shift > 12)
 		address |= (entry >> 13 & 0xff) << 32;
 	return address;
 }
 
-static enum gwalk_status walk_once(struct walk *w, uint64_t gva, struct gwalk_result *result)
+static enum gwalk_status walk_once(const struct walk *w, uint64_t gva, struct gwalk_result *result)
 {
-	uint64_t table = w->st->cr3 & (w->long_mode ? MASK(51, 12) : w->pae ? MASK(31, 5) : MASK(31, 12));
-	uint64_t allow = PTE_W | PTE_U, nx = 0, entry;
+	const struct format *fmt = w->fmt;
+	uint64_t table = w->st->cr3 & fmt->root_mask, index_mask = MASK(fmt->index_bits - 1u, 0), all = ~0ull, any = 0;
+	unsigned shift = 12u + fmt->index_bits * fmt->levels;
+	enum gwalk_status status;
+	struct entry e;
+	uint64_t dirty;
 
-	w->depth = 0;
-	for (unsigned level = w->levels;; level--) {
-		unsigned shift = 12 + w->index_bits * (level - 1u);
-		gpa_t slot = { table + (gva >> shift & MASK(w->index_bits - 1u, 0)) * w->entry_size };
-		bool leaf;
+	for (unsigned level = fmt->levels;; level--) {
+		bool leaf = level == 1;
 
-		if (!read_entry(w, slot, &entry))
+		shift -= fmt->index_bits;
+		e.slot.v = table + (gva >> shift & index_mask) * fmt->entry_size;
+		if (!read_entry(w, &e))
 			return GWALK_NO_TABLE;
-		if (!(entry & PTE_P))
+		if (!(e.value & PTE_P))
 			return fault(w, result, 0);
-		leaf = is_leaf(w, level, entry);
-		if (entry & reserved_bits(w, level, leaf))
+		if (!leaf && (e.value & PTE_PS || level == fmt->pdpte_level)) {
+			leaf = is_large(w, level, e.value);
+			if (e.value & reserved_special(w, level, shift, leaf))
+				return fault(w, result, PF_PRESENT | PF_RSVD);
+		} else if (e.value & w->reserved) {
 			return fault(w, result, PF_PRESENT | PF_RSVD);
-		w->step[w->depth].slot = slot;
-		w->step[w->depth++].entry = entry;
-		if (!is_pdpte(w, level)) {
-			allow &= entry;
-			nx |= w->entry_size == 8 ? entry & PTE_NX : 0;
 		}
-		if (leaf) {
-			result->page_shift = (uint8_t)shift;
-			result->gpa.v = entry_address(w, entry, shift) | (gva & MASK(shift - 1, 0));
+		table = e.value & fmt->table_mask;
+		if (level == fmt->pdpte_level)
+			continue;
+		all &= e.value;
+		any |= e.value;
+		if (leaf)
 			break;
-		}
-		table = entry_address(w, entry, 12);
+		status = e.value & PTE_A ? GWALK_OK : mark_entry(w, &e, PTE_A);
+		if (status)
+			return status;
 	}
-	if (!permitted(w, allow, nx))
+	if (!permitted(w, all, fmt->entry_size == 8 ? any & PTE_NX : 0))
 		return fault(w, result, PF_PRESENT);
-	return mark(w);
+	result->page_shift = (uint8_t)shift;
+	result->gpa.v = leaf_address(w, e.value, shift) | (gva & MASK(shift - 1, 0));
+	dirty = w->access & GWALK_WRITE ? PTE_A | PTE_D : PTE_A;
+	return (e.value & dirty) == dirty ? GWALK_OK : mark_entry(w, &e, dirty);
 }
 
 /*
  * Translate @gva (canonical in 64-bit mode; only its low 32 bits count outside) for @access, GWALK_*, with the control registers,
- * EFER and RFLAGS of @st.  Checks rights and sets accessed and dirty bits as the CPU does; a walk that faults sets none.
- * On GWALK_OK, result.gpa and page_shift are set, on GWALK_FAULT result.error.  The translation holds for the page only.
+ * EFER and RFLAGS of @st.  Sets accessed and dirty bits as the CPU does: on the way down in every table entry that is used, in the
+ * leaf only if the access is permitted.  On GWALK_OK, result.gpa and page_shift are set, on GWALK_FAULT result.error.
  */
 enum gwalk_status gwalk(const struct gwalk_vm *vm, const struct tv_exit_page *st, gva_t gva, uint64_t access,
 			struct gwalk_result *result)
 {
+	struct walk w = { .vm = vm, .st = st, .access = access };
 	enum gwalk_status status;
-	struct walk w;
 
 	if (!(st->efer & EFER_LMA))
 		gva.v &= MASK(31, 0);
@@ -235,7 +223,8 @@ enum gwalk_status gwalk(const struct gwalk_vm *vm, const struct tv_exit_page *st
 		result->page_shift = 32;
 		return GWALK_OK;
 	}
-	walk_init(&w, vm, st, access);
+	w.fmt = paging_mode(st);
+	w.reserved = reserved_always(&w);
 	for (unsigned try = 0; try < MAX_TRIES; try++) {
 		status = walk_once(&w, gva.v, result);
 		if (status != GWALK_RETRY)

@@ -312,7 +312,7 @@ static enum insn_status decode_imm(struct decoder *d, enum insn_imm kind)
 	uint64_t second;
 
 	switch (kind) {
-	case IMM_NONE:	return INSN_OK;
+	case IMM_NONE:
 	case IMM_S8:
 	case IMM_U8:	break;
 	case IMM_ENTER:
@@ -365,14 +365,25 @@ static enum insn_status decode_operands(struct decoder *d, const struct insn_row
 	in->src = decode_operand(d, row->src);
 	if (row->dst == ENC_ONE || row->src == ENC_ONE)
 		in->imm = 1;
-	return decode_imm(d, row->imm);
+	return row->imm == IMM_NONE ? INSN_OK : decode_imm(d, row->imm);
 }
 
-/* The #UD conditions that depend on prefixes and operands, after the whole instruction has been read. */
-static enum insn_status check(const struct decoder *d, const struct insn_row *row)
+/* Does the CPU have the register that ModRM.reg selects? */
+static bool register_exists(const struct decoder *d, enum insn_enc enc, bool written)
+{
+	unsigned reg = d->reg | (d->in->rex & 4u) << 1;
+
+	if (enc == ENC_SREG)
+		return d->reg <= 5 && !(written && d->reg == 1);	/* CS cannot be loaded */
+	if (enc == ENC_DR)
+		return reg < 8;
+	return reg == 0 || (reg >= 2 && reg <= 4) || reg == 8;
+}
+
+/* The #UD conditions that depend on operands, after the whole instruction has been read. */
+static enum insn_status check_operands(const struct decoder *d, const struct insn_row *row)
 {
 	const struct insn *in = d->in;
-	const struct insn_operand *ctl = in->dst.kind == INSN_OPERAND_CR || in->dst.kind == INSN_OPERAND_DR ? &in->dst : &in->src;
 
 	if (row->kind == ROW_INVALID)
 		return INSN_INVALID;
@@ -381,32 +392,26 @@ static enum insn_status check(const struct decoder *d, const struct insn_row *ro
 	if (in->prefix & INSN_LOCK &&
 	    (!(row->flags & ROW_LOCK) || in->op == INSN_CMP || in->dst.kind != INSN_OPERAND_MEM))
 		return INSN_INVALID;
-	if (row->dst == ENC_SREG && (d->reg == 1 || d->reg > 5))
+	if (row->dst >= ENC_SREG && !register_exists(d, row->dst, true))
 		return INSN_INVALID;
-	if (row->src == ENC_SREG && d->reg > 5)
+	if (row->src >= ENC_SREG && !register_exists(d, row->src, false))
 		return INSN_INVALID;
-	if (!(row->flags & ROW_CTL))
-		return INSN_OK;
-	if (ctl->kind == INSN_OPERAND_DR)
-		return ctl->reg < 8 ? INSN_OK : INSN_INVALID;
-	return ctl->reg == 0 || (ctl->reg >= 2 && ctl->reg <= 4) || ctl->reg == 8 ? INSN_OK : INSN_INVALID;
+	return INSN_OK;
 }
 
 /* Is @row another instruction, or none, in this mode and with these prefixes? */
 static enum insn_status check_row(const struct insn *in, const struct insn_row *row)
 {
-	if (row->flags & ROW_NO64 && in->mode == INSN_MODE_64)
+	bool mode64 = in->mode == INSN_MODE_64;
+
+	if (row->flags & ROW_NO64 && mode64)
 		return INSN_INVALID;
-	if (row->flags & ROW_ONLY64 && in->mode != INSN_MODE_64)
+	if ((row->flags & ROW_ONLY64 && !mode64) ||
+	    (row->flags & ROW_NO_REP && in->prefix & (INSN_REP | INSN_REPNE)) ||
+	    (row->flags & ROW_NO_OPSIZE && in->prefix & INSN_OPSIZE) ||
+	    (row->flags & ROW_NO_OPSIZE64 && mode64 && in->prefix & INSN_OPSIZE) ||
+	    (row->flags & ROW_NO_REXB && in->rex & 1))
 		return INSN_NOT_SUPPORTED;
-	if (row->flags & ROW_NO_REP && in->prefix & (INSN_REP | INSN_REPNE))
-		return INSN_NOT_SUPPORTED;
-	if (row->flags & ROW_NO_OPSIZE && in->prefix & INSN_OPSIZE)
-		return INSN_NOT_SUPPORTED;
-	if (row->op == INSN_PAUSE && in->rex & 1)
-		return INSN_NOT_SUPPORTED;	/* XCHG R8, RAX after all */
-	if (row->size == SIZE_BRANCH && in->mode == INSN_MODE_64 && in->prefix & INSN_OPSIZE)
-		return INSN_NOT_SUPPORTED;	/* the vendors disagree on the operand size, even on the length */
 	return INSN_OK;
 }
 
@@ -439,13 +444,14 @@ enum insn_status insn_decode(const uint8_t *bytes, unsigned count, enum insn_mod
 	status = decode_row(&d, &row, &size);
 	if (status)
 		return status;
-	status = check_row(in, row);
+	status = row->flags & ROW_DEPENDS ? check_row(in, row) : INSN_OK;
 	if (status)
 		return status;
 	status = decode_operands(&d, row, size);
 	if (status)
 		return status;
-	status = check(&d, row);
+	if (row->dst >= ENC_MEM || row->src >= ENC_MEM || row->kind == ROW_INVALID || in->prefix & INSN_LOCK)
+		status = check_operands(&d, row);
 	default_segment(in);
 	if (in->opcode == 0x90 && in->op == INSN_XCHG && in->dst.reg == 0) {
 		in->op = INSN_NOP;	/* XCHG EAX, EAX would clear the upper half of RAX */

@@ -16,7 +16,7 @@
 static enum insn_result exec_binary(struct insn_ctx *c, const struct insn *in)
 {
 	bool write = in->op != INSN_CMP && in->op != INSN_TEST;
-	struct insn_place dst = { .size = in->opsize };
+	struct insn_place dst;
 	uint64_t flags = c->st->rflags, a, b;
 	enum insn_result r;
 
@@ -35,7 +35,7 @@ static enum insn_result exec_binary(struct insn_ctx *c, const struct insn *in)
 
 static enum insn_result exec_unary(struct insn_ctx *c, const struct insn *in)
 {
-	struct insn_place dst = { .size = in->opsize };
+	struct insn_place dst;
 	uint64_t flags = c->st->rflags, a;
 	enum insn_result r;
 
@@ -53,7 +53,7 @@ static enum insn_result exec_shift(struct insn_ctx *c, const struct insn *in)
 	bool is_double = in->op == INSN_SHLD || in->op == INSN_SHRD;
 	bool by_cl = is_double ? in->imm_size == 0 : in->src.kind == INSN_OPERAND_GPR;
 	unsigned count = (unsigned)(by_cl ? insn_gpr(c, TV_RCX, 1) : in->imm & 0xff);
-	struct insn_place dst = { .size = in->opsize };
+	struct insn_place dst;
 	uint64_t flags = c->st->rflags, value[2];
 	enum insn_result r;
 
@@ -86,7 +86,7 @@ static uint64_t extend_sign(uint64_t v, unsigned size)
 /* MOV, MOVZX, MOVSX, MOVBE, and CMOV, which reads its source in any case and clears the upper half in any case. */
 static enum insn_result exec_mov(struct insn_ctx *c, const struct insn *in)
 {
-	struct insn_place dst = { .size = in->opsize };
+	struct insn_place dst;
 	enum insn_result r;
 	uint64_t v;
 
@@ -110,7 +110,7 @@ static enum insn_result exec_mov(struct insn_ctx *c, const struct insn *in)
 
 static enum insn_result exec_setcc(struct insn_ctx *c, const struct insn *in)
 {
-	struct insn_place dst = { .size = 1 };
+	struct insn_place dst;
 	enum insn_result r = insn_open(c, in, &in->dst, true, &dst);
 
 	if (r)
@@ -128,7 +128,7 @@ static enum insn_result exec_lea(struct insn_ctx *c, const struct insn *in)
 /* XCHG, XADD: the destination changes first, so that a lost race leaves the source as it was. */
 static enum insn_result exec_xchg(struct insn_ctx *c, const struct insn *in)
 {
-	struct insn_place dst = { .size = in->opsize }, src = { .size = in->opsize };
+	struct insn_place dst, src;
 	uint64_t flags = c->st->rflags, a, b;
 	enum insn_result r;
 
@@ -157,7 +157,7 @@ static enum insn_result exec_xchg(struct insn_ctx *c, const struct insn *in)
 /* CMPXCHG always writes to memory, as the CPU does: the old value if the comparison fails. */
 static enum insn_result exec_cmpxchg(struct insn_ctx *c, const struct insn *in)
 {
-	struct insn_place dst = { .size = in->opsize }, src = { .size = in->opsize };
+	struct insn_place dst, src;
 	uint64_t flags = c->st->rflags, old;
 	enum insn_result r;
 	bool equal;
@@ -220,7 +220,7 @@ static enum insn_result exec_cmpxchg_pair(struct insn_ctx *c, const struct insn 
 /* BT, BTS, BTR, BTC.  A bit number in a register addresses a bit string in memory that reaches far beyond the operand. */
 static enum insn_result exec_bit(struct insn_ctx *c, const struct insn *in)
 {
-	struct insn_place dst = { .size = in->opsize };
+	struct insn_place dst;
 	unsigned bits = 8u * in->opsize;
 	uint64_t flags = c->st->rflags & ~RFLAGS_CF, number, delta = 0, old, bit;
 	enum insn_result r;
@@ -409,7 +409,10 @@ static enum insn_result (*const handlers[INSN_OPS])(struct insn_ctx *, const str
  */
 enum insn_result insn_exec(struct insn_ctx *c, const struct insn *in)
 {
-	return handlers[in->op] ? handlers[in->op](c, in) : INSN_UNSUPPORTED;
+	enum insn_result r = handlers[in->op] ? handlers[in->op](c, in) : INSN_UNSUPPORTED;
+
+	c->hint_valid = false;
+	return r;
 }
 
 /* The kind of code that CS selects. */
@@ -423,29 +426,27 @@ enum insn_mode insn_mode(const struct tv_exit_page *st)
 }
 
 /*
- * Append instruction bytes at CS:RIP + *@count to @bytes, which has room for 16 more, up to 15 bytes in all and not beyond the page
+ * Append instruction bytes at CS:RIP + *@count to @bytes, which has room for 16 more, up to 16 bytes in all and not beyond the page
  * and the limit of CS.  Each byte of guest memory is read once.
  */
 static enum insn_result fetch_bytes(struct insn_ctx *c, enum insn_mode mode, uint8_t *bytes, unsigned *count)
 {
-	uint64_t access = GWALK_FETCH | (c->st->cpl == 3 ? GWALK_USER : 0), linear, value[2];
+	uint64_t access = GWALK_FETCH | (c->st->cpl == 3 ? GWALK_USER : 0), linear = c->st->rip + *count, room = 16 - *count, value[2];
 	const struct tv_segment *cs = &c->st->seg[TV_CS];
-	uint64_t rip = c->st->rip + *count, room;
 	struct insn_span span;
 	enum insn_result r;
 
-	room = min_u64(INSN_MAX_LENGTH - *count, PAGE_SIZE - ((rip + (mode == INSN_MODE_64 ? 0 : cs->base)) & PAGE_MASK));
 	if (mode == INSN_MODE_64) {
-		if (!insn_canonical(c->st, rip))
+		if (!insn_canonical(c->st, linear))
 			return insn_raise_error(c, EXC_GP, 0);
-		linear = rip;
 	} else {
-		rip &= MASK(31, 0);
-		if (rip > cs->limit)
+		linear &= MASK(31, 0);
+		if (linear > cs->limit)
 			return insn_raise_error(c, EXC_GP, 0);
-		room = min_u64(room, cs->limit - rip + 1);
-		linear = (cs->base + rip) & MASK(31, 0);
+		room = min_u64(room, cs->limit - linear + 1);
+		linear = (cs->base + linear) & MASK(31, 0);
 	}
+	room = min_u64(room, PAGE_SIZE - (linear & PAGE_MASK));
 	r = insn_map_linear(c, linear, (unsigned)room, access, NULL, &span);
 	if (r)
 		return r;
@@ -457,26 +458,53 @@ static enum insn_result fetch_bytes(struct insn_ctx *c, enum insn_mode mode, uin
 	return INSN_DONE;
 }
 
+/* Decode from guest memory; the second page is only touched when the instruction reaches it. */
+static enum insn_result fetch_memory(struct insn_ctx *c, enum insn_mode mode, struct insn *in, enum insn_status *status)
+{
+	struct insn_memo *memo = &c->memo[(c->st->rip ^ c->st->rip >> 4) % ARRAY_LEN(c->memo)];
+	uint8_t bytes[INSN_MAX_LENGTH + 16];
+	unsigned count = 0;
+	uint64_t first[2];
+	enum insn_result r;
+
+	r = fetch_bytes(c, mode, bytes, &count);
+	if (r)
+		return r;
+	__builtin_memcpy(first, bytes, sizeof(first));
+	if (count == 16 && memo->bytes[0] == first[0] && memo->bytes[1] == first[1] && memo->in.length && memo->in.mode == mode) {
+		*in = memo->in;
+		*status = INSN_OK;
+		return INSN_DONE;
+	}
+	*status = insn_decode(bytes, count, mode, in);
+	if (*status == INSN_OK && count == 16)
+		*memo = (struct insn_memo){ { first[0], first[1] }, *in };
+	while (*status == INSN_SHORT) {
+		r = fetch_bytes(c, mode, bytes, &count);
+		if (r)
+			return r;
+		*status = insn_decode(bytes, count, mode, in);
+	}
+	return INSN_DONE;
+}
+
 /*
  * Decode the instruction at RIP into *@in: from the bytes that came with the exit if there are any and they are enough, else from
- * guest memory; its second page is only touched when the instruction reaches it.  INSN_DONE, INSN_EXCEPTION (the fetch faulted,
- * or the CPU would raise #UD or #GP for these bytes), INSN_RETRY, or INSN_UNSUPPORTED.
+ * guest memory.  INSN_DONE, INSN_EXCEPTION (the fetch faulted, or the CPU would raise #UD or #GP for these bytes), INSN_RETRY, or
+ * INSN_UNSUPPORTED.
  */
 enum insn_result insn_fetch(struct insn_ctx *c, struct insn *in)
 {
 	enum insn_mode mode = insn_mode(c->st);
 	enum insn_status status = INSN_SHORT;
-	uint8_t bytes[INSN_MAX_LENGTH + 16];
 	enum insn_result r;
-	unsigned count = 0;
 
 	if (c->st->insn_count)
 		status = insn_decode(c->st->insn, c->st->insn_count, mode, in);
-	while (status == INSN_SHORT) {
-		r = fetch_bytes(c, mode, bytes, &count);
+	if (status == INSN_SHORT) {
+		r = fetch_memory(c, mode, in, &status);
 		if (r)
 			return r;
-		status = insn_decode(bytes, count, mode, in);
 	}
 	switch (status) {
 	case INSN_OK:		return INSN_DONE;

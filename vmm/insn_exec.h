@@ -46,7 +46,13 @@ struct insn_fault {
 	uint64_t cr2;		/* for #PF only: the new CR2 */
 };
 
-/* Everything about one vCPU.  The caller sets it up once and keeps it. */
+/* A decoded instruction and the 16 bytes at its address; @in.length 0: empty. */
+struct insn_memo {
+	uint64_t bytes[2];
+	struct insn in;
+};
+
+/* Everything about one vCPU.  The caller sets it up once, all else being 0, and keeps it. */
 struct insn_ctx {
 	struct tv_exit_page *st;
 	const struct gwalk_vm *vm;	/* RAM and CPUID facts */
@@ -59,7 +65,15 @@ struct insn_ctx {
 	 */
 	uint16_t io_port;
 	uint8_t io_size;
+	/*
+	 * The guest-physical address whose access has just exited, for one call of insn_exec(), which forgets it: saves a walk.
+	 * Valid only for an exit that was the instruction's own access, at the present RIP and CPL.
+	 */
+	bool hint_valid;
+	bool hint_write;		/* the access was a write; else only reads use it */
+	gpa_t hint;			/* only its page counts */
 	struct insn_fault fault;	/* set with INSN_EXCEPTION */
+	struct insn_memo memo[16];	/* private: a device is mostly accessed from few places */
 };
 
 enum insn_mode insn_mode(const struct tv_exit_page *st);

@@ -115,7 +115,7 @@ static enum insn_result translate(struct insn_ctx *c, uint64_t linear, uint64_t 
 {
 	struct gwalk_result result;
 
-	if (tlb && tlb->page == linear >> PAGE_SHIFT) {
+	if (tlb && (tlb->page == linear >> PAGE_SHIFT || tlb->page == INSN_TLB_ANY)) {
 		gpa->v = tlb->gpa.v | (linear & PAGE_MASK);
 		return INSN_DONE;
 	}
@@ -150,6 +150,9 @@ enum insn_result insn_map_linear(struct insn_ctx *c, uint64_t linear, unsigned s
 
 	s->part[0].len = (uint8_t)min_u64(size, room);
 	s->parts = 1;
+	s->write = access & GWALK_WRITE;
+	if (size > room && tlb && tlb->page == INSN_TLB_ANY)
+		tlb = NULL;
 	r = translate(c, linear, access, tlb, &s->part[0].gpa);
 	if (r)
 		return r;
@@ -165,7 +168,7 @@ enum insn_result insn_map_linear(struct insn_ctx *c, uint64_t linear, unsigned s
 			return r;
 	}
 	for (unsigned i = 0; i < s->parts; i++)
-		s->part[i].ram = c->vm->ram(c->vm->opaque, s->part[i].gpa, s->part[i].len, access & GWALK_WRITE);
+		s->part[i].ram = c->vm->ram(c->vm->opaque, s->part[i].gpa, s->part[i].len, s->write);
 	return INSN_DONE;
 }
 
@@ -199,7 +202,7 @@ void insn_span_read(struct insn_ctx *c, const struct insn_span *s, uint64_t valu
 		const struct insn_part *p = &s->part[i];
 		const uint8_t *ram = p->ram;
 
-		if (!ram)
+		if (!ram && s->write)
 			ram = c->vm->ram(c->vm->opaque, p->gpa, p->len, false);
 		for (unsigned done = 0, n; done < p->len; done += n) {
 			n = piece(p->len - done);

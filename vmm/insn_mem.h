@@ -16,6 +16,7 @@ struct insn_part {
 struct insn_span {
 	struct insn_part part[2];
 	uint8_t parts;		/* 1 or 2 */
+	bool write;		/* mapped for writing */
 };
 
 /* The last translation of a string operand, so that a REP walks the page tables once a page and not once an element. */
@@ -24,6 +25,7 @@ struct insn_tlb {
 	gpa_t gpa;		/* of its first byte */
 };
 #define INSN_TLB_EMPTY	((struct insn_tlb){ ~0ull, { 0 } })
+#define INSN_TLB_ANY	(~0ull - 1)	/* insn_tlb.page: translates any access that stays in one page */
 
 /* A segment, an offset in it already cut to the address size, and how many bytes there. */
 struct insn_access {

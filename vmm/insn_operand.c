@@ -32,24 +32,41 @@ uint64_t insn_offset(const struct insn_ctx *c, const struct insn *in, uint64_t d
 	return off & insn_alu_mask(in->addrsize);
 }
 
-/* Open the memory operand at @delta bytes from where it is encoded; p->size says how much of it. */
-enum insn_result insn_open_at(struct insn_ctx *c, const struct insn *in, uint64_t delta, bool write, struct insn_place *p)
+/* Check and translate the memory operand of @in, of which @a lacks the place only, @delta bytes from where it is encoded. */
+static enum insn_result map_operand(struct insn_ctx *c, const struct insn *in, uint64_t delta, struct insn_access *a,
+				    struct insn_span *span)
 {
-	struct insn_access a = {
-		.off = insn_offset(c, in, delta), .seg = in->seg, .size = p->size, .mode = in->mode, .write = write,
-	};
+	/*
+	 * The page that exited is the one this operand lies in, if the instruction has no other.  Should another CPU have put
+	 * another instruction there, the guest still reaches only what the hardware has just let it reach in this way.
+	 */
+	struct insn_tlb hint = { INSN_TLB_ANY, { c->hint.v & ~PAGE_MASK } };
+	bool hinted = c->hint_valid && in->op < INSN_PUSH && (!a->write || c->hint_write);
 
-	p->kind = INSN_OPERAND_MEM;
-	p->locked = in->prefix & INSN_LOCK || in->op == INSN_XCHG;
-	return insn_map(c, &a, NULL, &p->span);
+	a->off = insn_offset(c, in, delta);
+	a->seg = in->seg;
+	a->mode = in->mode;
+	return insn_map(c, a, hinted ? &hint : NULL, span);
 }
 
-/* Check a GPR or memory operand of p->size bytes for reading, and writing if @write. */
+/* Open the memory operand at @delta bytes from where it is encoded. */
+enum insn_result insn_open_at(struct insn_ctx *c, const struct insn *in, uint64_t delta, bool write, struct insn_place *p)
+{
+	struct insn_access a = { .size = in->opsize, .write = write };
+
+	p->kind = INSN_OPERAND_MEM;
+	p->size = in->opsize;
+	p->locked = in->prefix & INSN_LOCK || in->op == INSN_XCHG;
+	return map_operand(c, in, delta, &a, &p->span);
+}
+
+/* Check a GPR or memory operand of the operand size for reading, and writing if @write.  All of *@p that is needed is set. */
 enum insn_result insn_open(struct insn_ctx *c, const struct insn *in, const struct insn_operand *o, bool write, struct insn_place *p)
 {
 	if (o->kind == INSN_OPERAND_MEM)
 		return insn_open_at(c, in, 0, write, p);
 	p->kind = o->kind;
+	p->size = in->opsize;
 	p->high = p->size == 1 && insn_high_byte(in, o->reg);
 	p->reg = p->high ? (uint8_t)(o->reg - 4) : o->reg;
 	p->locked = false;
@@ -93,21 +110,31 @@ enum insn_result insn_update(struct insn_ctx *c, const struct insn_place *p, uin
 /* Value of a GPR, segment register, immediate or memory operand that is only read; an immediate comes with 64 bits. */
 enum insn_result insn_read(struct insn_ctx *c, const struct insn *in, const struct insn_operand *o, unsigned size, uint64_t *value)
 {
-	struct insn_place p = { .size = (uint8_t)size };
+	struct insn_access a = { .size = (uint8_t)size };
+	struct insn_span span;
+	uint64_t wide[2];
 	enum insn_result r;
 
-	if (o->kind == INSN_OPERAND_IMM) {
+	switch (o->kind) {
+	case INSN_OPERAND_GPR:
+		*value = size == 1 && insn_high_byte(in, o->reg) ? c->st->gpr[o->reg - 4] >> 8 & 0xff : insn_gpr(c, o->reg, size);
+		return INSN_DONE;
+	case INSN_OPERAND_IMM:
 		*value = in->imm;
 		return INSN_DONE;
-	}
-	if (o->kind == INSN_OPERAND_SREG) {
+	case INSN_OPERAND_SREG:
 		*value = c->st->seg[o->reg].sel;
 		return INSN_DONE;
+	case INSN_OPERAND_MEM:
+		r = map_operand(c, in, 0, &a, &span);
+		if (r)
+			return r;
+		insn_span_read(c, &span, wide);
+		*value = wide[0];
+		return INSN_DONE;
+	default:
+		return INSN_UNSUPPORTED;
 	}
-	r = insn_open(c, in, o, false, &p);
-	if (!r)
-		*value = insn_get(c, &p);
-	return r;
 }
 
 /* Move RIP behind the instruction.  For callers that executed it themselves; flags and events are theirs as well. */

@@ -9,7 +9,7 @@
 struct insn_place {
 	uint8_t kind;		/* INSN_OPERAND_GPR or INSN_OPERAND_MEM */
 	uint8_t reg;
-	uint8_t size;
+	uint8_t size;		/* the operand size of the instruction */
 	bool high;		/* AH, CH, DH, BH: byte 1 of @reg */
 	bool locked;		/* a change must be atomic */
 	struct insn_span span;

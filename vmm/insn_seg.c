@@ -307,7 +307,7 @@ static bool hidden(const struct tv_exit_page *st)
 /* SLDT, STR, SMSW: 16 bits to memory, the operand size to a register. */
 enum insn_result insn_exec_store_system(struct insn_ctx *c, const struct insn *in)
 {
-	struct insn_place dst = { .size = in->opsize };
+	struct insn_place dst;
 	enum insn_result r;
 	uint64_t value;
 

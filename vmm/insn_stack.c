@@ -76,7 +76,7 @@ enum insn_result insn_exec_push(struct insn_ctx *c, const struct insn *in)
 /* POP: the address of a memory operand is computed with the new rSP. */
 enum insn_result insn_exec_pop(struct insn_ctx *c, const struct insn *in)
 {
-	struct insn_place dst = { .size = in->opsize };
+	struct insn_place dst;
 	uint64_t old = c->st->gpr[TV_RSP], value;
 	enum insn_result r;
 

@@ -32,12 +32,13 @@ enum insn_enc {
 	ENC_SI, ENC_DI,		/* string operands                                        */
 	ENC_RM,			/* GPR or memory                                          */
 	ENC_RM8, ENC_RM16, ENC_RM32,	/* the same, of another size than the operation   */
-	ENC_RM_REG,		/* GPR in ModRM.rm, whatever ModRM.mod says               */
-	ENC_MEM,		/* memory only: register form is #UD                      */
 	ENC_REG,		/* GPR in ModRM.reg                                       */
-	ENC_SREG, ENC_CR, ENC_DR,
 	ENC_XMM, ENC_MMX,	/* vector register in ModRM.reg                           */
 	ENC_XMM_RM, ENC_MMX_RM,	/* vector register or memory                              */
+	/* From here on not every encoding is valid. */
+	ENC_MEM,		/* memory only: register form is #UD                      */
+	ENC_RM_REG,		/* GPR in ModRM.rm, whatever ModRM.mod says               */
+	ENC_SREG, ENC_CR, ENC_DR,
 };
 
 enum insn_size {
@@ -63,13 +64,15 @@ enum insn_imm {
 	IMM_ENTER,		/* 16 bits and 8 bits: imm = second << 16 | first */
 };
 
-#define ROW_LOCK	0x01u	/* LOCK is allowed if the destination is memory */
-#define ROW_NO64	0x02u	/* #UD in 64-bit mode                           */
-#define ROW_ONLY64	0x04u	/* another instruction outside 64-bit mode      */
-#define ROW_CTL		0x08u	/* MOV CR, MOV DR: check the number             */
-#define ROW_NO_REP	0x10u	/* with F2 or F3 it is another instruction      */
-#define ROW_NO_OPSIZE	0x20u	/* the same with 66                             */
-#define ROW_REG_OTHER	0x40u	/* the same in its register form                */
+#define ROW_LOCK	0x01u	/* LOCK is allowed if the destination is memory              */
+#define ROW_REG_OTHER	0x02u	/* ENC_MEM: the register form is another instruction         */
+#define ROW_NO64	0x04u	/* #UD in 64-bit mode                                        */
+#define ROW_ONLY64	0x08u	/* another instruction outside 64-bit mode                   */
+#define ROW_NO_REP	0x10u	/* another instruction with F2 or F3                         */
+#define ROW_NO_OPSIZE	0x20u	/* another instruction with 66                               */
+#define ROW_NO_OPSIZE64	0x40u	/* with 66 in 64-bit mode the vendors disagree               */
+#define ROW_NO_REXB	0x80u	/* another instruction with REX.B                            */
+#define ROW_DEPENDS	0xfcu	/* those that depend on mode and prefixes                    */
 
 struct insn_row {
 	uint8_t kind;		/* enum insn_row_kind                     */

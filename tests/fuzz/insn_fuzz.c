@@ -146,6 +146,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	w.st.insn_count = (uint8_t)(take(&w, 1) % 16);
 	memcpy(w.st.insn, w.input, w.left < 15 ? w.left : 15);
+	c.hint_valid = take(&w, 1) & 1;
+	c.hint_write = take(&w, 1) & 1;
+	c.hint.v = take(&w, 3);
 	r = insn_fetch(&c, &in);
 	if (r == INSN_DONE) {
 		REQUIRE(in.length >= 1 && in.length <= 15);

@@ -158,6 +158,41 @@ static void user_code_gets_no_more_rights_from_the_emulator(void **state)
 	test_free(g);
 }
 
+static unsigned lookups;
+
+static void count_lookup(struct guest *g)
+{
+	(void)g;
+	lookups++;
+}
+
+static void the_address_of_the_exit_saves_a_walk_and_grants_nothing_else(void **state)
+{
+	struct guest *g = guest64();
+
+	(void)state;
+	guest_map(g, DEVICE, GUEST_DEVICE, PTE_U);		/* read-only */
+	assert_done(g, "\x8b\x07");
+	g->on_ram = count_lookup;
+	lookups = 0;
+	g->ctx.hint_valid = true;
+	g->ctx.hint.v = GUEST_DEVICE + 0x1000;
+	g->dev[0x1000] = 0x77;
+	assert_done(g, "\x8a\x07");				/* mov al, [rdi] */
+	assert_int_equal(g->st.gpr[TV_RAX] & 0xff, 0x77);
+	assert_int_equal(lookups, 6);				/* the fetch: 5, and whether the operand is RAM */
+	assert_false(g->ctx.hint_valid);
+	g->ctx.hint_valid = true;				/* the exit was a read: this is another instruction by now */
+	assert_raises(g, "\x88\x07", EXC_PF, PF_PRESENT | PF_WRITE);
+	g->ctx.hint_valid = true;
+	g->st.gpr[TV_RDI] = DEVICE + 0xfff;
+	assert_raises(g, "\x66\x8b\x07", EXC_PF, 0);		/* two pages, and one of them exited */
+	g->ctx.hint_valid = true;
+	g->st.gpr[TV_RSI] = 0x1234;
+	assert_raises(g, "\xff\x36", EXC_PF, 0);		/* push [rsi]: two operands, either may have exited */
+	test_free(g);
+}
+
 static void addresses_must_be_canonical(void **state)
 {
 	struct guest *g = guest64();
@@ -283,13 +318,6 @@ static void rep_that_faults_has_done_what_came_before(void **state)
 	test_free(g);
 }
 
-static unsigned lookups;
-
-static void count_lookup(struct guest *g)
-{
-	(void)g;
-	lookups++;
-}
 
 static void a_long_rep_walks_the_page_tables_once_a_page(void **state)
 {
@@ -517,6 +545,26 @@ static void fetch_reads_guest_memory_once(void **state)
 	test_free(g);
 }
 
+static void code_that_changes_is_decoded_again(void **state)
+{
+	struct guest *g = guest64();
+	struct insn in;
+
+	(void)state;
+	assert_int_equal(fetch_at(g, GUEST_CODE, "\x89\x47\x20", 3, &in), INSN_DONE);
+	assert_int_equal(insn_fetch(&g->ctx, &in), INSN_DONE);
+	assert_int_equal(in.disp, 0x20);
+	assert_int_equal(fetch_at(g, GUEST_CODE, "\x89\x47\x21", 3, &in), INSN_DONE);
+	assert_int_equal(in.disp, 0x21);
+	guest_segment(g, TV_CS, 0x08, ATTR_CODE32, 0, 0xffffffff);
+	assert_int_equal(fetch_at(g, GUEST_CODE, "\x48\x89\x47\x20", 4, &in), INSN_DONE);
+	assert_int_equal(in.op, INSN_DEC);			/* the same bytes in other code */
+	guest_segment(g, TV_CS, 0x08, ATTR_CODE64, 0, 0);
+	assert_int_equal(insn_fetch(&g->ctx, &in), INSN_DONE);
+	assert_int_equal(in.op, INSN_MOV);
+	test_free(g);
+}
+
 static void fetch_raises_what_the_cpu_raises(void **state)
 {
 	struct guest *g = guest_create(INSN_MODE_32);
@@ -719,6 +767,7 @@ int main(void)
 		cmocka_unit_test(an_access_that_crosses_pages_is_split_at_the_border),
 		cmocka_unit_test(a_write_that_faults_in_its_second_page_changes_nothing),
 		cmocka_unit_test(user_code_gets_no_more_rights_from_the_emulator),
+		cmocka_unit_test(the_address_of_the_exit_saves_a_walk_and_grants_nothing_else),
 		cmocka_unit_test(addresses_must_be_canonical),
 		cmocka_unit_test(segments_are_checked_outside_64_bit_mode),
 		cmocka_unit_test(sixteen_bit_code_addresses_through_its_segments),
@@ -734,6 +783,7 @@ int main(void)
 		cmocka_unit_test(read_only_memory_is_read_and_its_writes_go_to_the_device_side),
 		cmocka_unit_test(fetch_touches_the_second_page_only_if_the_instruction_does),
 		cmocka_unit_test(fetch_reads_guest_memory_once),
+		cmocka_unit_test(code_that_changes_is_decoded_again),
 		cmocka_unit_test(fetch_raises_what_the_cpu_raises),
 		cmocka_unit_test(bytes_that_came_with_the_exit_are_used_if_they_suffice),
 		cmocka_unit_test(callers_get_operands_of_what_they_execute_themselves),
