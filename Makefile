@@ -41,7 +41,6 @@ FUZZ_TESTS  := $(wildcard tests/fuzz/*_fuzz.c)
 ORACLES     := $(wildcard tests/fuzz/*_zydis.c)
 USER_TESTS  := $(wildcard tests/user/*.c)
 GUEST_TESTS := $(wildcard tests/guest/*.asm)
-ABI_TESTS   := $(wildcard tests/abi/*.c)
 
 # --- flags -------------------------------------------------------------------------------------------------------------
 
@@ -203,7 +202,6 @@ UNIT  := $(call named,$(UNIT_TESTS),c)
 FUZZ  := $(call named,$(FUZZ_TESTS) $(ORACLES),c)
 USER  := $(addsuffix .elf,$(call named,$(USER_TESTS),c))
 GUEST := $(addsuffix .bin,$(call named,$(GUEST_TESTS),asm))
-ABI   := $(call named,$(ABI_TESTS),c)
 # The files that a test links, from its first comment: sources: path/a.c path/b.c
 sources = $(shell sed -n 's@^/\* sources: *\(.*[^ ]\) *\*/.*@\1@p' $(1))
 
@@ -212,14 +210,11 @@ host_build = $(Q)mkdir -p $(@D); printf '  %-6s %s\n' HOSTCC $<; \
 	$(1) $(HCFLAGS) $(2) -MM -MP -MT $@ $(filter %.c,$^) >$@.d && $(1) $(HCFLAGS) $(2) -o $@ $(filter %.c,$^) $(3)
 
 .PHONY: tests-unit
-tests: $(UNIT) $(FUZZ) $(USER) $(GUEST) $(ABI)
+tests: $(UNIT) $(FUZZ) $(USER) $(GUEST)
 tests-unit: $(UNIT)
 
 $(UNIT): $(B)/%: %.c $$(call sources,$$*.c) | $(AML)
 	$(call host_build,$(HOST_CC),$(SANITIZE),-lcmocka -lfdt)
-
-$(ABI): $(B)/%: %.c $$(call sources,$$*.c)
-	$(call host_build,$(HOST_CC))
 
 $(filter %_fuzz,$(FUZZ)): $(B)/%: %.c $$(call sources,$$*.c) | $(AML)
 	$(call host_build,$(FUZZ_CC),$(SANITIZE) -fsanitize=fuzzer,-lfdt)
