@@ -373,6 +373,7 @@ static enum insn_result exec_vector(struct insn_ctx *c, const struct insn *in)
 	return insn_finish(c, in, c->st->rflags);
 }
 
+/* Also for CLFLUSH of a device, which has no cache lines. */
 static enum insn_result exec_nothing(struct insn_ctx *c, const struct insn *in)
 {
 	return insn_finish(c, in, c->st->rflags);
@@ -396,7 +397,7 @@ static enum insn_result (*const handlers[INSN_OPS])(struct insn_ctx *, const str
 	[INSN_MOVS ... INSN_OUTS] = insn_exec_string,	[INSN_XLAT] = exec_xlat,
 	[INSN_IN] = insn_exec_port,			[INSN_OUT] = insn_exec_port,
 	[INSN_VMOV] = exec_vector,			[INSN_VMOV_ALIGNED] = exec_vector,
-	[INSN_NOP] = exec_nothing,			[INSN_PAUSE] = exec_nothing,
+	[INSN_NOP ... INSN_PAUSE] = exec_nothing,
 	[INSN_LLDT] = insn_exec_load_system,		[INSN_LTR] = insn_exec_load_system,
 	[INSN_SLDT] = insn_exec_store_system,		[INSN_STR] = insn_exec_store_system,	[INSN_SMSW] = insn_exec_store_system,
 	[INSN_LGDT ... INSN_SIDT] = insn_exec_table,

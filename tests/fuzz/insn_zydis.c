@@ -34,7 +34,7 @@ static const char *const names[INSN_OPS] = {
 	[INSN_XLAT] = "xlat", [INSN_IN] = "in", [INSN_OUT] = "out",
 	[INSN_VMOV] = "movups movupd movss movsd movd movq movdqu movntq lddqu",
 	[INSN_VMOV_ALIGNED] = "movaps movapd movdqa movntps movntpd movntdq movntdqa",
-	[INSN_NOP] = "nop", [INSN_PAUSE] = "pause", [INSN_HLT] = "hlt", [INSN_CLI] = "cli", [INSN_STI] = "sti", [INSN_INT] = "int",
+	[INSN_NOP] = "nop", [INSN_CLFLUSH] = "clflush clflushopt clwb", [INSN_PAUSE] = "pause", [INSN_HLT] = "hlt", [INSN_CLI] = "cli", [INSN_STI] = "sti", [INSN_INT] = "int",
 	[INSN_INT3] = "int3", [INSN_INTO] = "into", [INSN_ICEBP] = "int1", [INSN_UD2] = "ud2", [INSN_CPUID] = "cpuid",
 	[INSN_RDMSR] = "rdmsr", [INSN_WRMSR] = "wrmsr", [INSN_RDTSC] = "rdtsc", [INSN_RDTSCP] = "rdtscp", [INSN_RDPMC] = "rdpmc",
 	[INSN_RDPRU] = "rdpru", [INSN_XGETBV] = "xgetbv", [INSN_XSETBV] = "xsetbv", [INSN_MOV_CR] = "mov", [INSN_MOV_DR] = "mov",
@@ -146,7 +146,7 @@ static const char *compare_operand(const struct insn *in, const struct insn_oper
 	if (why)
 		return why;
 	/* What Zydis calls the size of these operands is not the width of one access. */
-	if (in->op == INSN_LEA || in->op == INSN_INVLPG || in->op == INSN_INVPCID || in->op == INSN_CALL_FAR || in->op == INSN_JMP_FAR ||
+	if (in->op == INSN_LEA || in->op == INSN_INVLPG || in->op == INSN_CLFLUSH || in->op == INSN_INVPCID || in->op == INSN_CALL_FAR || in->op == INSN_JMP_FAR ||
 	    (in->op >= INSN_LGDT && in->op <= INSN_SIDT) || our->kind == INSN_OPERAND_SREG)
 		return NULL;
 	if (in->op == INSN_VMOV && op->type == ZYDIS_OPERAND_TYPE_REGISTER)

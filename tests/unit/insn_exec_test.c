@@ -400,6 +400,43 @@ static void the_stack_may_lie_in_a_device(void **state)
 	test_free(g);
 }
 
+static void the_width_of_the_stack_comes_from_ss(void **state)
+{
+	struct guest *g = guest_create(INSN_MODE_32);
+
+	(void)state;
+	guest_segment(g, TV_SS, 0x18, 0x093, DATA, 0xffff);	/* a 16-bit stack in 32-bit code */
+	g->st.gpr[TV_RSP] = 0xaaaa0002;
+	g->st.gpr[TV_RAX] = 0x11223344;
+	assert_raises(g, "\x50", EXC_SS, 0);			/* push eax: 0xfffe + 4 is beyond the limit */
+	assert_done(g, "\x66\x50");				/* push ax */
+	assert_int_equal(g->st.gpr[TV_RSP], 0xaaaa0000);
+	assert_done(g, "\x66\x50");
+	assert_int_equal(g->st.gpr[TV_RSP], 0xaaaafffe);	/* wraps, and leaves the upper half alone */
+	assert_memory_equal(&g->ram[DATA + 0xfffe], "\x44\x33", 2);
+	assert_done(g, "\x66\x5b");				/* pop bx */
+	assert_int_equal(g->st.gpr[TV_RSP], 0xaaaa0000);
+	g->st.gpr[TV_RBP] = 0xbbbb1000;
+	g->st.gpr[TV_RSP] = 0xaaaa1000;
+	assert_done(g, "\xc8\x10\x00\x00");			/* enter 16, 0 with EBP of 32 bits */
+	assert_int_equal(g->st.gpr[TV_RSP], 0xaaaa0fec);
+	assert_int_equal(g->st.gpr[TV_RBP], 0xaaaa0ffc);
+	assert_done(g, "\xc9");
+	assert_int_equal(g->st.gpr[TV_RSP], 0xaaaa1000);
+	assert_int_equal(g->st.gpr[TV_RBP], 0xbbbb1000);
+	assert_int_equal(RUN(g, "\x66\xe8\xfc\x0f"), INSN_DONE);	/* call with a 16-bit operand cuts EIP */
+	assert_int_equal(g->st.rip, (GUEST_CODE + 4 + 0x0ffc) & 0xffff);
+	guest_segment(g, TV_SS, 0x18, ATTR_DATA32, DATA, 0xffffffff);
+	g->st.gpr[TV_RSP] = 0x10004;
+	assert_done(g, "\x06");					/* push es */
+	assert_int_equal(g->st.gpr[TV_RSP], 0x10000);
+	g->st.seg[TV_CS].limit = GUEST_CODE + 0x100;
+	memcpy(&g->ram[DATA + 0x10000], "\x01\x01\x02\x00", 4);
+	assert_raises(g, "\xc3", EXC_GP, 0);			/* ret beyond the limit of CS */
+	assert_int_equal(g->st.gpr[TV_RSP], 0x10000);
+	test_free(g);
+}
+
 static void branches_through_memory_check_their_target(void **state)
 {
 	struct guest *g = guest64();
@@ -776,6 +813,7 @@ int main(void)
 		cmocka_unit_test(a_long_rep_walks_the_page_tables_once_a_page),
 		cmocka_unit_test(string_io_moves_between_ports_and_any_memory),
 		cmocka_unit_test(the_stack_may_lie_in_a_device),
+		cmocka_unit_test(the_width_of_the_stack_comes_from_ss),
 		cmocka_unit_test(branches_through_memory_check_their_target),
 		cmocka_unit_test(vector_moves_need_sse_and_their_alignment),
 		cmocka_unit_test(misaligned_user_data_raises_ac_if_asked_for),
