@@ -261,7 +261,9 @@ static void protect_level(const struct op *op, uint64_t *table, unsigned level, 
 			split(op, slot, level);
 		}
 		protect_level(op, table_of(*slot), level - 1, va, next);
-		merge(op, slot, level);
+		/* Not beyond the range: what lies there may belong to somebody else. */
+		if (next - va == SPAN(level))
+			merge(op, slot, level);
 	}
 }
 
