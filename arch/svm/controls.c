@@ -18,9 +18,13 @@
 #define ICPT2_ALWAYS	(ICPT2_VMRUN | ICPT2_VMMCALL | ICPT2_VMLOAD | ICPT2_VMSAVE | ICPT2_STGI | ICPT2_CLGI | ICPT2_SKINIT | \
 			 ICPT2_WBINVD | ICPT2_MONITOR | ICPT2_MWAIT | ICPT2_XSETBV)
 
-/* DR0 to DR3 are not in the VMCB: reading and writing them exits until the guest's values are loaded. */
+/*
+ * DR0 to DR3 are not in the VMCB: reading and writing them exits until the guest's values are loaded.  On QEMU a breakpoint that
+ * a guest enables stays armed in the host: there, writing DR7 (also known as DR5) is left to the monitor.
+ */
 #define ICPT_DR_ADDRESSES	0x000f000fu
 #define ICPT_DR_EVERY		0xffffffffu
+#define ICPT_DR_ENABLE		(ICPT_WRITE(5) | ICPT_WRITE(7))
 
 static uint32_t icpt_cr(const struct svm_vcpu *s)
 {
@@ -46,7 +50,8 @@ void svm_controls(struct svm_vcpu *s)
 	uint32_t want = s->intercept;
 
 	b->icpt_cr = icpt_cr(s);
-	b->icpt_dr = want & TV_ICPT_DR ? ICPT_DR_EVERY : s->dr_open ? 0 : ICPT_DR_ADDRESSES;
+	b->icpt_dr = want & TV_ICPT_DR ? ICPT_DR_EVERY :
+		     (s->dr_open ? 0 : ICPT_DR_ADDRESSES) | (svm.qemu ? ICPT_DR_ENABLE : 0);
 	b->icpt_exc = ICPT_EXC_ALWAYS | (s->exc_intercept & ~(1u << EXC_NMI));
 	b->icpt_misc1 = ICPT1_ALWAYS | (want & TV_ICPT_RDTSC ? ICPT1_RDTSC : 0) |
 			(want & TV_ICPT_INVLPG ? ICPT1_INVLPG : 0) | (want & TV_ICPT_PAUSE ? ICPT1_PAUSE : 0) |

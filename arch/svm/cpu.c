@@ -97,8 +97,8 @@ static uint64_t guest_cr4(uint64_t xcr0)
 	return cr4;
 }
 
-/* QEMU's emulator stores the interrupt shadow on exits, but never loads it. */
-static bool loses_shadow(void)
+/* Is this QEMU's emulator, whose SVM differs from silicon in ways that must be known here? */
+static bool on_qemu(void)
 {
 	struct cpuid_regs r;
 
@@ -122,7 +122,7 @@ static void svm_find_features(struct svm_features *f)
 	f->npt_1g = f->npt_2m && use(ext.edx & CPUID_EXT_PAGE1G, "npt1g");
 	f->asid_count = rev.ebx;
 	f->tsc_aux = ext.edx & CPUID_EXT_RDTSCP || leaf7.ecx & CPUID_7_RDPID;
-	f->no_shadow = loses_shadow();
+	f->qemu = on_qemu();
 	f->icpt2 = leaf8 & CPUID_8_RDPRU ? ICPT2_RDPRU : 0;
 	f->icpt3 = (leaf8 & CPUID_8_INVLPGB ? ICPT3_INVLPGB | ICPT3_INVLPGB_ILLEGAL | ICPT3_TLBSYNC : 0) |
 		   (leaf8 & CPUID_8_MCOMMIT ? ICPT3_MCOMMIT : 0);

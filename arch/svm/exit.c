@@ -55,7 +55,7 @@ static uint32_t decode_dr(struct vcpu *v, const struct vmcb *b)
 	struct tv_exit_page *p = v->page;
 	uint32_t code = (uint32_t)b->exit_code;
 
-	if (!(s->intercept & TV_ICPT_DR)) {
+	if (!(s->intercept & TV_ICPT_DR) && (code & 0xf) < 4) {
 		s->dr_open = true;
 		svm_controls(s);
 		return TV_EXIT_NONE;

@@ -152,8 +152,8 @@ static void open_windows(struct svm_vcpu *s, bool intr, bool nmi, bool busy)
 	else if (nmi && s->nmi == SVM_NMI_OPEN && busy)
 		irq_send_ipi(svm_cpu_id());
 	else if (shadow && !busy)
-		pass = (nmi && s->nmi == SVM_NMI_OPEN) || (intr && svm.no_shadow);
-	set_window(s, intr && !(pass && shadow && svm.no_shadow));
+		pass = (nmi && s->nmi == SVM_NMI_OPEN) || (intr && svm.qemu);
+	set_window(s, intr && !(pass && shadow && svm.qemu));
 	if (pass)
 		step(s);
 }
@@ -213,8 +213,8 @@ void svm_interrupted(struct vcpu *v)
 
 	if (!(info & EVENT_ERROR_VALID))
 		info &= ~MASK(63, 32);
-	/* A task switch delivers the event itself. */
-	if ((uint32_t)s->vmcb->exit_code == SVM_EXIT_TASK_SWITCH)
+	/* A task switch delivers the event itself, and a triple fault is the end of it. */
+	if ((uint32_t)s->vmcb->exit_code == SVM_EXIT_TASK_SWITCH || (uint32_t)s->vmcb->exit_code == SVM_EXIT_SHUTDOWN)
 		return;
 	if (type == EVENT_SOFT_INT || (type == EVENT_EXCEPTION && (vector == EXC_BP || vector == EXC_OF))) {
 		/* Ours, and perhaps not in the guest's memory at all: the page must say it again. */

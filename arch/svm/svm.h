@@ -17,7 +17,8 @@ struct svm_features {
 	bool flush_asid;	/* TLB_FLUSH_ASID                                      */
 	bool npt_2m, npt_1g;
 	bool tsc_aux;		/* the MSR exists                                      */
-	bool no_shadow;		/* the interrupt shadow is not loaded on entry         */
+	bool qemu;		/* QEMU's emulator: the interrupt shadow is not loaded on
+				   entry, and breakpoints stay armed after an exit     */
 	uint32_t clean;		/* CLEAN_ALL, or 0 without VMCB clean bits             */
 	uint32_t asid_count;	/* usable: 1 to asid_count - 1                         */
 	uint32_t icpt2, icpt3;	/* mandatory intercepts that not every CPU has         */

@@ -126,7 +126,7 @@ static void no_interrupt_goes_into_a_shadow(void **state)
 	assert_true(hwstate.window);
 	assert_false(hwstate.rflags & RFLAGS_TF);
 	/* Where the shadow is lost on entry, the instruction in it is stepped over instead. */
-	svm.no_shadow = true;
+	svm.qemu = true;
 	run(SVM_EXIT_CPUID);
 	assert_false(hwstate.window);
 	assert_true(hwstate.rflags & RFLAGS_TF);
@@ -256,6 +256,14 @@ static void an_exception_in_a_delivery_becomes_a_double_and_then_a_triple_fault(
 	assert_int_equal(run(SVM_EXIT_HLT), TV_EXIT_SHUTDOWN);
 	assert_int_equal(run(SVM_EXIT_HLT), TV_EXIT_SHUTDOWN);
 	assert_int_equal(fake.entries, entries);
+}
+
+static void a_triple_fault_leaves_nothing_to_deliver(void **state)
+{
+	(void)state;
+	hwstate.int_info = HW(EVENT_EXCEPTION, EXC_DF) | EVENT_ERROR_VALID;
+	assert_int_equal(run(SVM_EXIT_SHUTDOWN), TV_EXIT_SHUTDOWN);
+	assert_int_equal(page.pending, 0);
 }
 
 static void a_debug_exception_in_a_delivery_replaces_it(void **state)
@@ -425,7 +433,7 @@ int main(void)
 		T(an_interrupted_delivery_comes_first_on_the_next_entry), T(a_monitor_can_cancel_an_interrupted_delivery),
 		T(software_events_of_the_guest_are_executed_again), T(software_events_of_the_monitor_are_kept),
 		T(icebp_saves_the_address_behind_it), T(an_exception_in_a_delivery_becomes_a_double_and_then_a_triple_fault),
-		T(a_debug_exception_in_a_delivery_replaces_it), T(a_window_is_reported_when_it_opens),
+		T(a_triple_fault_leaves_nothing_to_deliver), T(a_debug_exception_in_a_delivery_replaces_it), T(a_window_is_reported_when_it_opens),
 		T(an_open_nmi_window_is_reported_at_once), T(a_second_nmi_waits_until_the_first_ones_iret_retired),
 		T(an_nmi_window_opens_behind_the_iret), T(an_iret_that_faults_has_unblocked_nmis),
 		T(an_nmi_whose_delivery_faulted_does_not_block), T(an_nmi_behind_another_event_comes_right_after_it),

@@ -3,8 +3,8 @@
  * A guest of two megabytes and one vCPU, for the user tests that play monitor.
  *
  * Guest code stands in this program as assembly text between the labels NAME and NAME_end (GUEST_CODE) and is copied to
- * CODE before it runs.  Guests begin in real mode with all segments at base 0 and the stack at STACK, or, after long_mode(),
- * in 64-bit mode with the first 2 MiB mapped one to one.
+ * CODE before it runs.  Guests begin in real mode with CS at CODE and all other segments at 0, or, after long_mode(), in
+ * 64-bit mode with the first 2 MiB mapped one to one.
  */
 #ifndef VCPU_RIG_H
 #define VCPU_RIG_H
@@ -83,30 +83,34 @@ static inline void make_guest(void)
 	fresh_vcpu();
 }
 
+static inline void real_mode(void)
+{
+	page->cr0 = CR0_ET;
+	page->cr4 = page->efer = 0;
+	for (unsigned i = 0; i < TV_LDTR; i++)
+		page->seg[i] = (struct tv_segment){ .attr = 0x93, .limit = 0xffff };
+	page->seg[TV_CS] = (struct tv_segment){ .sel = CODE >> 4, .base = CODE, .attr = 0x9b, .limit = 0xffff };
+	page->idtr = (struct tv_table){ .base = IVT, .limit = 0x3ff };
+	page->rip = 0;
+	page->rflags = RFLAGS_ONE;
+	page->gpr[TV_RSP] = STACK;
+	page->dirty |= TV_REGS_RIP | TV_REGS_SEG | TV_REGS_CR;
+}
+
 /* Copy code, clear data and vector table, and start in real mode. */
 static inline void load(const char *code, const char *end)
 {
 	fresh_vcpu();
 	memset(guest_at(0), 0, CODE);
 	memcpy(guest_at(CODE), code, (size_t)(end - code));
-	page->cr0 = CR0_ET;
-	page->seg[TV_CS].sel = 0;
-	page->seg[TV_CS].base = 0;
-	page->seg[TV_CS].limit = 0xffffffff;
-	page->seg[TV_CS].attr = 0x89b;
-	page->rip = CODE;
-	page->gpr[TV_RSP] = STACK;
-	page->dirty = TV_REGS_RIP | TV_REGS_SEG | TV_REGS_CR;
+	real_mode();
 }
 #define LOAD(name)	load(name, name##_end)
 
-/* Real mode: interrupt @vector goes to the offset of @label. */
+/* Real mode: interrupt @vector goes to @label. */
 static inline void set_ivt(unsigned vector, const char *code, const char *label)
 {
-	uint32_t target = CODE + (uint32_t)(label - code);
-
-	/* Segment 0x1000: offset from CODE. */
-	((uint32_t *)guest_at(IVT))[vector] = (CODE >> 4) << 16 | (target - CODE);
+	((uint32_t *)guest_at(IVT))[vector] = (CODE >> 4) << 16 | (uint32_t)(label - code);
 }
 
 /* On from real mode: 64 bits at CPL 0, everything below 2 MiB mapped, an empty IDT. */
@@ -128,7 +132,8 @@ static inline void long_mode(void)
 	page->seg[TV_CS] = (struct tv_segment){ .sel = 0x08, .attr = 0xa9b, .limit = 0xffffffff };
 	page->gdtr = (struct tv_table){ .base = GDT64, .limit = 23 };
 	page->idtr = (struct tv_table){ .base = IDT64, .limit = 0xfff };
-	page->dirty |= TV_REGS_CR | TV_REGS_SEG;
+	page->rip = CODE;
+	page->dirty |= TV_REGS_CR | TV_REGS_SEG | TV_REGS_RIP;
 }
 
 static inline void set_idt(unsigned vector, const char *code, const char *label)
