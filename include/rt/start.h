@@ -11,7 +11,7 @@
  *                                                                sys_thread_start() on its capability "threadN"
  *
  * The first program of the system (root, or a test program in its place) is started by the kernel and has no start page:
- * rt_main(NULL) runs on a stack of the runtime's own.
+ * rt_main(NULL) runs on the stack that the kernel provides.
  */
 #ifndef RT_START_H
 #define RT_START_H

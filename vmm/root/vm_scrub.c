@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Cleaning guest memory in steps, so that everything else goes on in between. */
+#include <rt/log.h>
+#include <rt/time.h>
+
+#include "mem.h"
+#include "root.h"
+#include "vms.h"
+
+static struct event_timer timer;
+
+static bool scrubs(const struct vm *v)
+{
+	return v->phase == VM_PREPARING || v->phase == VM_CLEANING;
+}
+
+/* One window; true when all memory of @v is clean. */
+static bool scrub_step(struct vm *v)
+{
+	const struct extent *e = &v->ram[v->scrub_piece];
+	uint64_t size;
+	void *window;
+
+	if (v->scrub_piece == v->ram_count)
+		return true;
+	size = min_u64(MEM_WINDOW, e->size - v->scrub_offset);
+	window = mem_window(e, v->scrub_offset, size);
+	if (!window)
+		rt_panic("no kernel memory left to map guest memory into root");
+	mem_scrub(window, size);
+	mem_window_close();
+	v->scrub_offset += size;
+	if (v->scrub_offset == e->size) {
+		v->scrub_piece++;
+		v->scrub_offset = 0;
+	}
+	return v->scrub_piece == v->ram_count;
+}
+
+/* One step for each VM that needs it.  While others run, half of the time is theirs. */
+static void scrub_run(void *arg)
+{
+	uint64_t begin = clock_now(), end;
+	bool more = false, others = false;
+
+	(void)arg;
+	for (unsigned i = 0; i < vms_count(); i++) {
+		struct vm *v = vms_get(i);
+
+		if (scrubs(v) && scrub_step(v))
+			vm_scrubbed(v);
+		more |= scrubs(v);
+		others |= v->phase == VM_RUNNING;
+	}
+	end = clock_now();
+	if (more)
+		event_timer_set(&root.loop, &timer, others ? end + (end - begin) : end);
+}
+
+void vm_scrub(struct vm *v, enum vm_phase phase)
+{
+	v->phase = phase;
+	v->scrub_piece = 0;
+	v->scrub_offset = 0;
+	if (!timer.expired)
+		event_timer_init(&timer, scrub_run, NULL);
+	if (!event_timer_armed(&timer))
+		event_timer_set(&root.loop, &timer, clock_now());
+}

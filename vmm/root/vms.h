@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The virtual machines: each from its configuration to a monitor in a domain of its own, and back.
+ *
+ *	             vm_start              memory clean           the monitor ends
+ *	 STOPPED ---------------> PREPARING ------------> RUNNING ----------------> CLEANING
+ *	  ^   ^                       ^                                               |  |
+ *	  |   |        pause over     |                    restart policy             |  |
+ *	  |   +------------------- WAITING <------------------------------------------+  |
+ *	  +------------------------------------------------------------------------------+
+ */
+#ifndef ROOT_VMS_H
+#define ROOT_VMS_H
+
+#include <lib/base.h>
+#include <rt/event.h>
+#include <rt/ring.h>
+#include <svc/vm.h>
+
+#include "child.h"
+#include "config.h"
+#include "policy.h"
+#include "pool.h"
+
+#define VM_LOG_KEPT	(16 * KIB)	/* the monitor's last lines */
+
+enum vm_phase { VM_STOPPED, VM_PREPARING, VM_RUNNING, VM_CLEANING, VM_WAITING, VM_PHASES };
+
+/* How far stopping has come. */
+enum vm_stopping { VM_STOP_NO, VM_STOP_BUTTON, VM_STOP_ASKED };
+
+struct vm {
+	const struct config_vm *config;
+	unsigned index;			/* in the configuration; its console is index + 1          */
+	enum vm_phase phase;
+	enum vm_stopping stopping;	/* somebody wants it to stop: the restart policy is silent */
+	bool again;			/* start it again as soon as it has stopped                */
+	bool ran;			/* the guest was entered since the last start              */
+	bool ever_ran;
+	struct child child;
+
+	struct vm_shared *shared;
+	struct extent shared_extent;
+	struct ring input, output, log;
+	char *log_text;			/* VM_LOG_KEPT bytes, a ring                               */
+	uint64_t log_end;		/* bytes that ever came in                                 */
+
+	struct extent ram[VM_RAM_PIECES];
+	unsigned ram_count;
+	unsigned scrub_piece;		/* PREPARING, CLEANING: how far ...                        */
+	uint64_t scrub_offset;		/* ... its memory has been cleaned                         */
+
+	struct policy policy;
+	struct event_timer timer;	/* the restart pause, or the patience with its stopping    */
+	unsigned starts;
+	uint64_t started;		/* TSC of the last start                                   */
+	uint64_t consumed;		/* CPU ticks of the last run that has ended                */
+	bool ended;			/* the next two say how the last run ended                 */
+	enum vm_exit last_exit;
+	char last_reason[VM_REASON];
+};
+
+/* --- vms.c: all of them --- */
+
+/* One for each entry of the configuration, and their console sources; starts nothing. */
+void vms_init(void);
+/* Start those that the configuration wants. */
+void vms_autostart(void);
+unsigned vms_count(void);
+struct vm *vms_get(unsigned index);
+/* By name or by number from 1 on; NULL: no such VM. */
+struct vm *vms_find(const char *word);
+/* When the VM in front has stopped before its guest ran, there is nothing to see: show the next one that lives, or the shell. */
+void vms_front_check(void);
+/* Stop all, for good. */
+void vms_stop_all(bool force);
+/* Does none run or wait for a restart? */
+bool vms_all_stopped(void);
+/* Has a guest of any run since boot? */
+bool vms_any_ran(void);
+
+/* --- vm_life.c --- */
+
+void vm_init(struct vm *v, const struct config_vm *config, unsigned index);
+/* Start @v.  NULL, or why not; then nothing has changed.  What goes wrong later is said on the console. */
+const char *vm_start(struct vm *v) MUST_USE;
+/* vm_start() on nobody's order: what is wrong is said on the console, and kept as the reason. */
+void vm_start_or_say(struct vm *v);
+/*
+ * Stop @v: press its power button, and destroy it when it still runs after VM_PATIENCE_MS; @force: destroy it now.  @again:
+ * start it again then.  NULL, or why not.
+ */
+const char *vm_stop(struct vm *v, bool force, bool again) MUST_USE;
+#define VM_PATIENCE_MS	20000u
+/* Its memory is clean, in VM_PREPARING or VM_CLEANING. */
+void vm_scrubbed(struct vm *v);
+
+/* --- vm_spawn.c --- */
+
+/* Are the boot modules there that @config names?  NULL, or what is missing, until the next call. */
+const char *vm_spawn_check(const struct config_vm *config);
+/* Make the domain of @v, whose memory is ready, and start its monitor.  False: v->child.wrong says why. */
+bool vm_spawn(struct vm *v) MUST_USE;
+
+/* --- vm_scrub.c --- */
+
+/* Clean the memory of @v in steps, in phase @phase; vm_scrubbed() follows. */
+void vm_scrub(struct vm *v, enum vm_phase phase);
+
+/* --- vm_io.c --- */
+
+/* Console input for the guest; false: no room. */
+bool vm_input(struct vm *v, uint8_t byte) MUST_USE;
+/* Take the output that the console has room for, and the log. */
+void vm_drain(struct vm *v);
+/* Set VM_REQUEST_* for its monitor. */
+void vm_request(struct vm *v, uint32_t request);
+
+/* --- vm_text.c --- */
+
+/* What it is doing, in a word or two. */
+const char *vm_phase_text(const struct vm *v);
+const char *vm_exit_text(enum vm_exit exit);
+const char *vm_kind_text(unsigned kind);
+/* CPU ticks that its threads have used since its last start. */
+uint64_t vm_consumed(const struct vm *v);
+
+#endif
