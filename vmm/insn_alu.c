@@ -205,9 +205,9 @@ uint64_t insn_alu_scan(enum insn_op op, uint64_t a, uint64_t old, unsigned size,
 	return n;
 }
 
-void insn_alu_multiply(bool is_signed, uint64_t a, uint64_t b, unsigned size, uint64_t lo_hi[2], uint64_t *flags)
+void insn_alu_multiply(bool is_signed, uint64_t lo_hi[2], unsigned size, uint64_t *flags)
 {
-	uint64_t mask = insn_alu_mask(size);
+	uint64_t mask = insn_alu_mask(size), a = lo_hi[0], b = lo_hi[1];
 	unsigned __int128 product;
 	bool wide;
 

@@ -14,8 +14,8 @@ uint64_t insn_alu_unary(enum insn_op op, uint64_t a, unsigned size, uint64_t *fl
 uint64_t insn_alu_shift(enum insn_op op, uint64_t a, unsigned count, unsigned size, uint64_t *flags);	/* ROL ... SAR       */
 uint64_t insn_alu_double_shift(enum insn_op op, const uint64_t ab[2], unsigned count, unsigned size, uint64_t *flags);
 uint64_t insn_alu_scan(enum insn_op op, uint64_t a, uint64_t old, unsigned size, uint64_t *flags);	/* BSF ... POPCNT    */
-/* @lo_hi: the product of @a and @b, low half first. */
-void insn_alu_multiply(bool is_signed, uint64_t a, uint64_t b, unsigned size, uint64_t lo_hi[2], uint64_t *flags);
+/* @lo_hi: the two factors before, the low and the high half of the product after. */
+void insn_alu_multiply(bool is_signed, uint64_t lo_hi[2], unsigned size, uint64_t *flags);
 /* @lo_hi: dividend before, quotient and remainder after.  False: #DE, nothing changed. */
 bool insn_alu_divide(bool is_signed, uint64_t lo_hi[2], uint64_t divisor, unsigned size) MUST_USE;
 

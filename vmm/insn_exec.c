@@ -272,14 +272,15 @@ static enum insn_result exec_scan(struct insn_ctx *c, const struct insn *in)
 /* IMUL with two or three operands */
 static enum insn_result exec_multiply(struct insn_ctx *c, const struct insn *in)
 {
-	uint64_t flags = c->st->rflags, a, product[2];
+	uint64_t flags = c->st->rflags, pair[2];
 	enum insn_result r;
 
-	r = insn_read(c, in, &in->src, in->opsize, &a);
+	r = insn_read(c, in, &in->src, in->opsize, &pair[0]);
 	if (r)
 		return r;
-	insn_alu_multiply(true, a, in->op == INSN_IMUL3 ? in->imm : c->st->gpr[in->dst.reg], in->opsize, product, &flags);
-	insn_gpr_set(c, in->dst.reg, in->opsize, product[0]);
+	pair[1] = in->op == INSN_IMUL3 ? in->imm : c->st->gpr[in->dst.reg];
+	insn_alu_multiply(true, pair, in->opsize, &flags);
+	insn_gpr_set(c, in->dst.reg, in->opsize, pair[0]);
 	return insn_finish(c, in, flags);
 }
 
@@ -295,7 +296,8 @@ static enum insn_result exec_mul_div(struct insn_ctx *c, const struct insn *in)
 		return r;
 	pair[0] = insn_gpr(c, TV_RAX, in->opsize);
 	if (in->op == INSN_MUL || in->op == INSN_IMUL) {
-		insn_alu_multiply(is_signed, pair[0], v, in->opsize, pair, &flags);
+		pair[1] = v;
+		insn_alu_multiply(is_signed, pair, in->opsize, &flags);
 	} else {
 		pair[1] = bytes ? c->st->gpr[TV_RAX] >> 8 & 0xff : insn_gpr(c, TV_RDX, in->opsize);
 		if (!insn_alu_divide(is_signed, pair, v, in->opsize))

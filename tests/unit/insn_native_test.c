@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The executor against the CPU: random 64-bit instructions run natively on one copy of a memory area and emulated on another, with
- * the same registers.  Registers, defined flags, vector registers and memory must be the same afterwards.  Every other page of the
+ * The executor against the CPU: random instructions, 64-bit and 32-bit ones, run natively on one copy of a memory area and emulated on
+ * another, with the same registers.  Registers, defined flags, vector registers and memory must be the same afterwards.  Every other page of the
  * emulated area is a device, so that accesses cross between RAM and device.
  */
 /* sources: vmm/insn.c vmm/insn_table.c vmm/insn_exec.c vmm/insn_operand.c vmm/insn_mem.c vmm/insn_alu.c vmm/insn_string.c vmm/insn_stack.c vmm/insn_seg.c vmm/gwalk.c */
@@ -24,6 +24,10 @@
 struct frame {
 	uint64_t in[16], out[16];
 	uint64_t flags_in, flags_out, host_rsp;
+	struct {
+		uint32_t off;
+		uint16_t sel;
+	} far_target;
 	_Alignas(16) uint8_t fx_in[512], fx_out[512], fx_host[512];
 };
 
@@ -58,11 +62,53 @@ static void emit_mov(struct code *c, unsigned reg, const void *address, bool loa
 	emit_abs(c, op, reg, address);
 }
 
+/* The same with 32-bit code, where there is no SIB byte for an absolute address. */
+static void emit_mov32(struct code *c, unsigned reg, const void *address, bool load)
+{
+	uint32_t disp = (uint32_t)(uintptr_t)address;
+	uint8_t op[2] = { load ? 0x8b : 0x89, (uint8_t)(reg << 3 | 5) };
+
+	emit(c, op, 2);
+	emit(c, &disp, 4);
+}
+
+static void emit_body64(struct code *c, const uint8_t *insn, unsigned length)
+{
+	for (unsigned i = 0; i < 16; i++)
+		emit_mov(c, i, &frame->in[i], true);
+	emit(c, insn, length);
+	for (unsigned i = 0; i < 16; i++)
+		emit_mov(c, i, &frame->out[i], false);
+}
+
+#define USER_CS32	0x23u		/* what Linux gives to 32-bit processes, and to everybody else as well */
+#define USER_CS64	0x33u
+
+/* Far jumps to a 32-bit code segment and back again. */
+static void emit_body32(struct code *c, const uint8_t *insn, unsigned length)
+{
+	uint16_t cs = USER_CS64;
+	uint32_t back;
+
+	emit_abs(c, "\xff", 5, &frame->far_target);			/* jmp far */
+	frame->far_target.off = (uint32_t)(uintptr_t)c->at;
+	frame->far_target.sel = USER_CS32;
+	for (unsigned i = 0; i < 8; i++)
+		emit_mov32(c, i, &frame->in[i], true);
+	emit(c, insn, length);
+	for (unsigned i = 0; i < 8; i++)
+		emit_mov32(c, i, &frame->out[i], false);
+	back = (uint32_t)(uintptr_t)c->at + 7;
+	emit(c, "\xea", 1);
+	emit(c, &back, 4);
+	emit(c, &cs, 2);
+}
+
 #define FXSAVE		"\x48\x0f\xae", 0
 #define FXRSTOR		"\x48\x0f\xae", 1
 
 /* A function that runs @insn with all registers, flags and vector registers of the frame. */
-static void build_stub(const uint8_t *insn, unsigned length)
+static void build_stub(const uint8_t *insn, const struct insn *in)
 {
 	struct code c = { (uint8_t *)STUB };
 
@@ -72,11 +118,10 @@ static void build_stub(const uint8_t *insn, unsigned length)
 	emit_abs(&c, FXRSTOR, frame->fx_in);
 	emit_abs(&c, "\xff", 6, &frame->flags_in);			/* push, popfq */
 	emit(&c, "\x9d", 1);
-	for (unsigned i = 0; i < 16; i++)
-		emit_mov(&c, i, &frame->in[i], true);
-	emit(&c, insn, length);
-	for (unsigned i = 0; i < 16; i++)
-		emit_mov(&c, i, &frame->out[i], false);
+	if (in->mode == INSN_MODE_64)
+		emit_body64(&c, insn, in->length);
+	else
+		emit_body32(&c, insn, in->length);
 	emit_mov(&c, 4, &frame->host_rsp, true);
 	emit(&c, "\x9c", 1);						/* pushfq, pop, cld */
 	emit_abs(&c, "\x8f", 0, &frame->flags_out);
@@ -175,8 +220,10 @@ static bool choose_registers(struct guest *g, const struct insn *in)
 		gpr[i] = random_value();
 	if (rng() & 1)
 		gpr[TV_RCX] %= 67;
+	for (unsigned i = 0; i < 16 && in->mode != INSN_MODE_64; i++)
+		gpr[i] = i < 8 ? (uint32_t)gpr[i] : 0;
 	if (by_number)
-		gpr[in->src.reg] = rng() % 4096 - 2048;
+		gpr[in->src.reg] = (rng() % 4096 - 2048) & (in->mode == INSN_MODE_64 ? ~0ull : MASK(31, 0));
 	if (in->op >= INSN_MOVS && in->op <= INSN_OUTS) {
 		gpr[TV_RSI] = random_target(in);
 		gpr[TV_RDI] = random_target(in);
@@ -198,6 +245,8 @@ static bool choose_registers(struct guest *g, const struct insn *in)
 		gpr[in->base] = 0;		/* the displacement alone will rarely do */
 	else
 		gpr[in->base] += random_target(in) - insn_offset(&g->ctx, in, 0);
+	if (in->mode != INSN_MODE_64)
+		gpr[in->base] &= MASK(31, 0);
 	if (by_number && (in->src.reg == in->base || in->src.reg == in->index))
 		return false;
 	if (in->op == INSN_VMOV_ALIGNED && insn_offset(&g->ctx, in, 0) & 15)
@@ -292,6 +341,7 @@ static bool run_both(struct guest *g, const uint8_t *byte, const struct insn *in
 	enum insn_result r;
 
 	memcpy(frame->in, g->st.gpr, sizeof(frame->in));
+	memset(frame->out, 0, sizeof(frame->out));
 	frame->flags_in = g->st.rflags;
 	memcpy(frame->fx_in + 160, g->vector, sizeof(g->vector));
 	for (unsigned i = 0; i < 8; i++)
@@ -301,9 +351,9 @@ static bool run_both(struct guest *g, const uint8_t *byte, const struct insn *in
 	} while (r == INSN_RESTART);
 	if (r != INSN_DONE)
 		return false;
-	build_stub(byte, in->length);
+	build_stub(byte, in);
 	((void (*)(void))STUB)();
-	for (unsigned i = 0; i < 16; i++)
+	for (unsigned i = 0; i < (in->mode == INSN_MODE_64 ? 16 : 8); i++)
 		if (frame->out[i] != g->st.gpr[i])
 			fail_at(byte, in, "register", frame->out[i], g->st.gpr[i]);
 	if ((frame->flags_out ^ g->st.rflags) & 0xcd5 & ~undefined)
@@ -346,27 +396,18 @@ static void random_state(struct guest *g)
 	g->st.cpl = 3;
 }
 
-static void emulated_instructions_leave_what_the_cpu_leaves(void **state)
+/* Many random instructions of @mode; returns how many operations were seen often enough. */
+static unsigned compare_random(struct guest *g, enum insn_mode mode)
 {
-	struct guest *g = guest_create(INSN_MODE_64);
-	static unsigned executed[INSN_OPS];
-	unsigned ops = 0, total = 0;
+	unsigned executed[INSN_OPS] = { 0 }, ops = 0, total = 0;
 
-	(void)state;
-	g->ctx.max_iterations = 7;
-	setup_area(g);
-	for (unsigned i = 0; i < 16; i++) {
-		g->vector[i][0] = rng();
-		g->vector[i][1] = rng();
-		g->mmx[i & 7] = rng();
-	}
 	for (unsigned round = 0; round < ROUNDS; round++) {
 		struct insn in;
 		uint8_t byte[16];
 		uint64_t ea;
 
 		random_instruction(byte);
-		if (insn_decode(byte, 15, INSN_MODE_64, &in) != INSN_OK || !harmless(&in) || !choose_registers(g, &in) ||
+		if (insn_decode(byte, 15, mode, &in) != INSN_OK || !harmless(&in) || !choose_registers(g, &in) ||
 		    undefined_result(&in, g->st.gpr))
 			continue;
 		random_state(g);
@@ -381,13 +422,70 @@ static void emulated_instructions_leave_what_the_cpu_leaves(void **state)
 	for (unsigned op = 0; op < INSN_OPS; op++)
 		ops += executed[op] > 10;
 	print_message("%u instructions of %u operations\n", total, ops);
-	assert_true(ops >= 60);
-	test_free(g);
+	return ops;
+}
+
+static struct guest *world;
+
+static int setup(void **state)
+{
+	(void)state;
+	world = guest_create(INSN_MODE_64);
+	world->ctx.max_iterations = 7;
+	setup_area(world);
+	for (unsigned i = 0; i < 16; i++) {
+		world->vector[i][0] = rng();
+		world->vector[i][1] = rng();
+		world->mmx[i & 7] = rng();
+	}
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	test_free(world);
+	return 0;
+}
+
+static void emulated_instructions_leave_what_the_cpu_leaves(void **state)
+{
+	(void)state;
+	assert_true(compare_random(world, INSN_MODE_64) >= 60);
+}
+
+/* Does the kernel let us into 32-bit code? */
+static bool have_code32(void)
+{
+	uint32_t rights = 0;
+
+	__asm__("lar %1, %0" : "+r"(rights) : "r"(USER_CS32) : "cc");
+	return (rights & (BIT(22) | BIT(21) | BIT(15) | BIT(11))) == (BIT(22) | BIT(15) | BIT(11));
+}
+
+/* In compatibility mode, with the same page tables. */
+static void emulated_32_bit_instructions_leave_what_the_cpu_leaves(void **state)
+{
+	uint16_t ds, es, ss = world->st.seg[TV_SS].sel;
+
+	(void)state;
+	if (!have_code32())
+		skip();
+	world->st.seg[TV_CS] = (struct tv_segment){ .sel = USER_CS32, .attr = 0xcfb, .limit = 0xffffffff };
+	for (unsigned seg = TV_SS; seg <= TV_DS; seg++)
+		guest_segment(world, seg, ss, 0xcf3, 0, 0xffffffff);
+	guest_segment(world, TV_ES, ss, 0xcf3, 0, 0xffffffff);
+	__asm__ volatile("mov %%ds, %0; mov %%es, %1; mov %2, %%ds; mov %2, %%es" : "=&r"(ds), "=&r"(es) : "r"(ss));
+	assert_true(compare_random(world, INSN_MODE_32) >= 60);
+	__asm__ volatile("mov %0, %%ds; mov %1, %%es" : : "r"(ds), "r"(es));
 }
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(emulated_instructions_leave_what_the_cpu_leaves) };
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(emulated_instructions_leave_what_the_cpu_leaves),
+		cmocka_unit_test(emulated_32_bit_instructions_leave_what_the_cpu_leaves),
+	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, setup, teardown);
 }
