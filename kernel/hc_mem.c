@@ -135,27 +135,24 @@ enum tv_err hc_mem_unmap(struct thread *t, struct user_frame *f)
 /* mem_protect: arg0 = space, arg1 = address, arg2 = size, arg3 = TV_MAP_READ, WRITE, EXEC. */
 enum tv_err hc_mem_protect(struct thread *t, struct user_frame *f)
 {
-	uint64_t va = frame_arg(f, 1), size = frame_arg(f, 2), rights = frame_arg(f, 3);
-	uint64_t end = va + size, at = max_u64(t->progress, va);
+	uint64_t va = frame_arg(f, 1), size = frame_arg(f, 2), rights = frame_arg(f, 3), end = va + size;
+	/* First the whole range is checked, then it is changed; how far both came is kept beside the arguments. */
+	uint64_t checked = max_u64(t->checked, va), changed = max_u64(t->changed, va);
 	struct work w = { WORK_CHUNK };
 	struct space *s;
 	enum tv_err err = space_get(t, frame_arg(f, 0), &s);
 
+	t->checked = t->changed = 0;
 	if (err)
 		return err;
 	if (!range_valid(s, va, size) || !rights_valid(s, rights))
 		return TV_EINVAL;
-	/* First the whole range is checked, in chunks too: how far that came is kept beside the arguments. */
-	t->progress = 0;
-	err = space_may_protect(s, &at, end, (uint32_t)rights, &w);
-	if (err)
-		return err;
-	if (at >= end)
-		err = space_protect(s, &va, &size, (uint32_t)rights, &w);
-	if (!err && size) {
-		t->progress = at;
-		frame_set_arg(f, 1, va);
-		frame_set_arg(f, 2, size);
+	err = space_may_protect(s, &checked, end, (uint32_t)rights, &w);
+	if (!err && checked >= end)
+		err = space_protect(s, va, end, &changed, (uint32_t)rights, &w);
+	if (!err && changed < end) {
+		t->checked = checked;
+		t->changed = changed;
 		hypercall_restart(t);
 	}
 	return err;

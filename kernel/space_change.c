@@ -194,29 +194,29 @@ static uint64_t mapping_protect(struct mapping *m, uint64_t va, const struct cha
 	return at < end ? at : m->at.key + m->size;
 }
 
-enum tv_err space_protect(struct space *s, uint64_t *va, uint64_t *size, uint32_t rights, struct work *w)
+enum tv_err space_protect(struct space *s, uint64_t va, uint64_t end, uint64_t *at, uint32_t rights, struct work *w)
 {
 	const struct change c = { .rights = rights };
-	uint64_t end = *va + *size;
-	enum tv_err err = change_cut(s, *va, end, &c);
+	enum tv_err err = change_cut(s, va, end, &c);
 
 	if (err)
 		return err;
-	while (*size) {
-		struct mapping *m = space_find_from(s, *va);
+	while (*at < end) {
+		struct mapping *m = space_find_from(s, *at);
 		uint64_t next = end;
 
 		if (!work_left(w))
 			return TV_OK;
 		work_spend(w, WORK_NODE);
 		if (m && m->at.key < end) {
-			next = mapping_protect(m, max_u64(*va, m->at.key), &c, w);
-			if (m->at.key + m->size == next)
+			next = mapping_protect(m, max_u64(*at, m->at.key), &c, w);
+			if (m->at.key + m->size == next && m->at.key > va)
 				change_join(s, m->at.key);
 		}
-		*va = next;
-		*size = end - next;
+		*at = next;
 	}
+	/* Not before all is done: the ends of the range must stay cut until then. */
+	change_join(s, va);
 	change_join(s, end);
 	return TV_OK;
 }

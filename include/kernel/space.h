@@ -68,12 +68,16 @@ enum tv_err space_map(struct space *s, const struct map_request *r, struct work 
  */
 enum tv_err space_map_page(struct space *s, uint64_t va, struct cap *c, hpa_t pa, uint32_t rights) MUST_USE;
 /*
- * Remove, or change the rights of, what is mapped in [*@va, *@va + *@size); holes are skipped.  Both advance with the work: *@size
- * is 0 when all is done.  Only the first call can fail, changing nothing: TV_EQUOTA (a mapping or a large page has
- * to be split), TV_EBUSY (a mapping there is not finished).
+ * Remove what is mapped in [*@va, *@va + *@size); holes are skipped.  Both advance with the work: *@size is 0 when all is done.  Only
+ * the first call can fail, changing nothing: TV_EQUOTA (a mapping or a large page has to be split), TV_EBUSY (a mapping that would
+ * be split is not finished).
  */
 enum tv_err space_unmap(struct space *s, uint64_t *va, uint64_t *size, struct work *w) MUST_USE;
-enum tv_err space_protect(struct space *s, uint64_t *va, uint64_t *size, uint32_t rights, struct work *w) MUST_USE;
+/*
+ * Change the rights of what is mapped in [@va, @end); holes, and mappings that cannot have @rights, are skipped.  *@at, at first @va,
+ * advances with the work up to @end.  Errors as space_unmap().
+ */
+enum tv_err space_protect(struct space *s, uint64_t va, uint64_t end, uint64_t *at, uint32_t rights, struct work *w) MUST_USE;
 /* May every mapping in [*@va, @end) get @rights (PT_R | PT_W | PT_X)?  Advances *@va to @end; TV_ERIGHT. */
 enum tv_err space_may_protect(const struct space *s, uint64_t *va, uint64_t end, uint32_t rights, struct work *w) MUST_USE;
 

@@ -58,7 +58,7 @@ struct thread {
 	struct notification *bound;	/* thread_bind: its signals end vcpu_run                                */
 	struct vcpu *vcpu;		/* inside vcpu_run on it                                                */
 	uint64_t deadline;		/* of that vcpu_run                                                     */
-	uint64_t progress;		/* of a long hypercall that keeps its arguments: the address it reached */
+	uint64_t checked, changed;	/* mem_protect in chunks: the addresses it has reached                  */
 	uint64_t fault, fault_rip, fault_addr, exit_code;
 	struct list mail;		/* cpu.mail of another CPU that is to wake it                           */
 };
