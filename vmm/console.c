@@ -28,7 +28,7 @@ static void console_input(struct vm *vm)
 	} while (!ring_sleep_data(&vm->input));
 full:
 	if (ring_wake_putter(&vm->input))
-		(void)sys_ntfn_signal(vm->root, ~0ull);
+		(void)sys_ntfn_signal(vm->root, vm->root_signal);
 }
 
 static void requests(struct vm *vm)
@@ -95,7 +95,7 @@ void vm_console_flush(struct vm *vm)
 {
 	vm->output_collected = false;
 	if (ring_wake_getter(&vm->output))
-		(void)sys_ntfn_signal(vm->root, ~0ull);
+		(void)sys_ntfn_signal(vm->root, vm->root_signal);
 }
 
 static void flush_due(struct timer *t, uint64_t now)

@@ -18,7 +18,7 @@ static void log_line(const char *text, size_t length)
 	}
 	(void)ring_put(&log_ring, text, (uint32_t)length);
 	if (ring_wake_getter(&log_ring))
-		(void)sys_ntfn_signal(log_vm->root, ~0ull);
+		(void)sys_ntfn_signal(log_vm->root, log_vm->root_signal);
 }
 
 void vm_log_init(struct vm *vm)

@@ -233,7 +233,7 @@ uint64_t rt_main(const struct tv_start *start)
 	if (machine_make(&s)) {
 		atomic_store(&vm.shared->status.kernel_entry_tsc, clock_now());
 		atomic_store(&vm.shared->status.state, VM_STATE_RUNNING);
-		(void)sys_ntfn_signal(vm.root, ~0ull);
+		(void)sys_ntfn_signal(vm.root, vm.root_signal);
 		vcpu_run_loop(&vcpus[0]);
 	}
 	return vm_exit_code(&vm);

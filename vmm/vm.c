@@ -61,6 +61,7 @@ bool vm_init(struct vm *vm, const struct vm_setup *setup)
 	vm->features = setup->info->features;
 	vm->shared = setup->shared;
 	vm->root = setup->root;
+	vm->root_signal = cfg->root_signal;
 	vm->memory = cfg->memory;
 	vm->cpu_count = 0;
 	atomic_store(&vm->timer_next, TIMER_NEVER);

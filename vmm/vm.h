@@ -35,6 +35,7 @@ struct vm {
 	struct vm_shared *shared;
 	struct ring input, output;
 	uint64_t root;				/* selector of root's notification, 0: none */
+	uint64_t root_signal;			/* the bit to signal on it */
 	uint64_t tsc_hz;
 	uint64_t features;			/* TV_FEAT_* of the machine */
 	uint64_t memory;			/* bytes of guest RAM */

@@ -98,11 +98,11 @@ static inline bool ring_sleep_data(struct ring *r)
 	return ring_used(r) == 0;
 }
 
-/* Putter, after ring_put: must the getter be signalled? */
+/* Putter, at any time after ring_put: must the getter be signalled?  Never when there is nothing for it. */
 static inline bool ring_wake_getter(struct ring *r)
 {
 	atomic_thread_fence(memory_order_seq_cst);	/* pairs with ring_sleep_data */
-	return atomic_load_explicit(&r->shared->get_sleeps, memory_order_relaxed) &&
+	return atomic_load_explicit(&r->shared->get_sleeps, memory_order_relaxed) && ring_used(r) &&
 	       atomic_exchange(&r->shared->get_sleeps, 0);
 }
 
@@ -114,11 +114,11 @@ static inline bool ring_sleep_space(struct ring *r)
 	return ring_space(r) == 0;
 }
 
-/* Getter, after ring_get or ring_skip: must the putter be signalled? */
+/* Getter, at any time after ring_get or ring_skip: must the putter be signalled?  Never when there is no room for it. */
 static inline bool ring_wake_putter(struct ring *r)
 {
 	atomic_thread_fence(memory_order_seq_cst);	/* pairs with ring_sleep_space */
-	return atomic_load_explicit(&r->shared->put_sleeps, memory_order_relaxed) &&
+	return atomic_load_explicit(&r->shared->put_sleeps, memory_order_relaxed) && ring_space(r) &&
 	       atomic_exchange(&r->shared->put_sleeps, 0);
 }
 
