@@ -16,6 +16,8 @@
 #include <x86/cr.h>
 #include <x86/msr.h>
 
+#include "pvclock.h"
+
 #define ALL		0xffffffffu
 #define B(n)		(1u << (n))
 #define BITS(hi, lo)	((uint32_t)MASK(hi, lo))
@@ -210,15 +212,16 @@ static void timing_add(struct cpuid_model *m, const struct cpuid_config *cfg)
 }
 
 /*
- * Hypervisor leaves.  At 0x40000100, where Linux also searches, stands KVM's signature with no feature at all: it promises
- * only that unknown hypercalls fail politely.  Linux then uses x2APIC without interrupt remapping, which saves two thirds
- * of the exits of xAPIC, and does not delay after each port access.
+ * Hypervisor leaves.  At 0x40000100, where Linux also searches, stands KVM's signature.  Under it Linux uses x2APIC without
+ * interrupt remapping, which saves the decoding of every APIC access, takes the TSC's frequency from the clock of
+ * pvclock.h instead of measuring it, and does not delay after port accesses.  Hypercalls fail politely.
  */
 static void hypervisor_add(struct cpuid_model *m)
 {
 	row_add(m, LEAF_HYP, 0, signature(LEAF_HYP_TIMING, "TrivetTrivet"));
 	row_add(m, LEAF_KVM, 0, signature(LEAF_KVM + 1, "KVMKVMKVM\0\0\0"));
-	row_add(m, LEAF_KVM + 1, 0, (struct cpuid_regs){ 0, 0, 0, 0 });
+	row_add(m, LEAF_KVM + 1, 0, (struct cpuid_regs){ .eax = (uint32_t)(PV_FEATURE_NO_IO_DELAY | PV_FEATURE_CLOCK |
+									PV_FEATURE_CLOCK_STABLE) });
 }
 
 static void policy_add(struct cpuid_model *m, uint32_t host_basic, uint32_t host_ext,

@@ -2,7 +2,7 @@
 /*
  * MSR policy.  One row for a register or a range; what has no row raises #GP, is counted, and logged once for each number.
  * A row is here because an operating system needs the register, because CPUID promises it, or because a kernel probes it
- * without being prepared for #GP.  KVM's paravirtual MSRs are not here: their features are not offered.
+ * without being prepared for #GP.
  */
 #include "msr.h"
 
@@ -14,6 +14,7 @@
 #include "cr.h"
 #include "inject.h"
 #include "layout.h"
+#include "pvclock.h"
 #include "vcpu.h"
 #include "vm.h"
 
@@ -63,6 +64,7 @@ static void set_tsc_offset(struct vcpu *v, uint64_t offset)
 	v->page->tsc_offset = offset;
 	v->page->dirty |= TV_REGS_TSC;
 	lapic_set_tsc_offset(&v->lapic, offset);
+	pvclock_update(v);
 }
 
 static enum msr_result tsc_get(struct vcpu *v, uint32_t msr, uint64_t *val)
@@ -328,6 +330,7 @@ static const struct msr_row rows[] = {
 	CONST(0x00000641, INTEL, 0),
 	BOTH(0x000006e0, 0x000006e0, ANY, deadline_get, deadline_set),		/* IA32_TSC_DEADLINE */
 	BOTH(0x00000800, 0x000008ff, ANY, x2apic_get, x2apic_set),
+	BOTH(MSR_PV_WALL_CLOCK, MSR_PV_SYSTEM_TIME, ANY, pvclock_get, pvclock_set),
 	BOTH(0xc0000080, 0xc0000080, ANY, efer_get, efer_set),			/* EFER */
 	BOTH(0xc0000081, 0xc0000084, ANY, page_get, page_set),			/* STAR, LSTAR, CSTAR, SFMASK */
 	BOTH(0xc0000100, 0xc0000101, ANY, base_get, base_set),			/* FS.base, GS.base */
@@ -436,6 +439,7 @@ void msr_reset(struct vcpu *v, uint64_t tsc_offset)
 		if (rows[i].read == SHADOW && vendor_matches(&rows[i], v->vm->cpuid.vendor))
 			v->msr.slot[rows[i].slot] = rows[i].value;
 	v->msr.tsc_adjust = 0;
+	v->msr.pv_wall_clock = v->msr.pv_system_time = 0;
 	set_tsc_offset(v, tsc_offset);
 }
 

@@ -20,6 +20,7 @@ struct msr_state {
 	uint64_t slot[MSR_SLOTS];
 	uint64_t tsc_offset;		/* guest TSC - host TSC */
 	uint64_t tsc_adjust;
+	uint64_t pv_wall_clock, pv_system_time;	/* as written, pvclock.h */
 };
 
 /* Which MSRs were refused: each number is logged once, all accesses are counted. */

@@ -31,12 +31,12 @@ static bool memory_init(struct vm *vm, uint8_t *ram)
 		gmem_add(&vm->mem, (gpa_t){ LAYOUT_HIGH }, vm->memory - low, ram + low, true));
 }
 
-static bool board_setup(struct vm *vm, const struct vm_config *cfg)
+static bool board_setup(struct vm *vm)
 {
-	uint64_t low = layout_low(vm->memory), since = clock_now() - cfg->wall_tsc;
+	uint64_t low = layout_low(vm->memory);
 	const struct board_config board = {
 		.tsc_hz = vm->tsc_hz,
-		.unix_time = (int64_t)(cfg->wall_seconds + since / vm->tsc_hz),
+		.unix_time = (int64_t)vm->start_time,
 		.ram_below_4g = low,
 		.ram_above_4g = vm->memory - low,
 		.ioapic_id = IOAPIC_ID,
@@ -62,6 +62,9 @@ bool vm_init(struct vm *vm, const struct vm_setup *setup)
 	vm->shared = setup->shared;
 	vm->root = setup->root;
 	vm->root_signal = cfg->root_signal;
+	vm->start_tsc = clock_now();
+	vm->start_time = cfg->wall_seconds + (vm->start_tsc - cfg->wall_tsc) / vm->tsc_hz;
+	clock_rate_init(&vm->ns, vm->tsc_hz, 1000000000);
 	vm->memory = cfg->memory;
 	vm->cpu_count = 0;
 	atomic_store(&vm->timer_next, TIMER_NEVER);
@@ -77,7 +80,7 @@ bool vm_init(struct vm *vm, const struct vm_setup *setup)
 	}
 	cpuid_build(&vm->cpuid, &cpu, setup->host_cpuid);
 	vm->walk = (struct gwalk_vm){ walk_ram, &vm->mem, vm->cpuid.phys_bits, vm->cpuid.gib_pages };
-	if (!memory_init(vm, setup->ram) || !board_setup(vm, cfg)) {
+	if (!memory_init(vm, setup->ram) || !board_setup(vm)) {
 		(void)vm_stop(vm, VM_EXIT_MONITOR, "the address map is inconsistent");
 		return false;
 	}

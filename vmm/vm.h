@@ -37,6 +37,9 @@ struct vm {
 	uint64_t root;				/* selector of root's notification, 0: none */
 	uint64_t root_signal;			/* the bit to signal on it */
 	uint64_t tsc_hz;
+	struct clock_rate ns;			/* nanoseconds */
+	uint64_t start_tsc;			/* when the VM was made: its system time 0 ... */
+	uint64_t start_time;			/* ... and that in seconds since 1970 */
 	uint64_t features;			/* TV_FEAT_* of the machine */
 	uint64_t memory;			/* bytes of guest RAM */
 

@@ -114,7 +114,7 @@ static void only_existing_events_can_be_enabled(void **state)
 {
 	(void)state;
 	out(PM1A_EVT + 2, 2, 0xffff);
-	assert_int_equal(in(PM1A_EVT + 2, 2), 0x121);
+	assert_int_equal(in(PM1A_EVT + 2, 2), 0x521);	/* RTC, too, although nothing ever sets it */
 }
 
 static void soft_off_needs_its_type_and_the_enable_bit(void **state)

@@ -8,7 +8,8 @@
 #define STS_TMR		0x0001
 #define STS_GBL		0x0020
 #define STS_PWRBTN	0x0100
-#define EVENTS		(STS_TMR | STS_GBL | STS_PWRBTN)	/* what can be enabled */
+#define STS_RTC		0x0400		/* never set; but Linux reads back whether it could enable it */
+#define EVENTS		(STS_TMR | STS_GBL | STS_PWRBTN | STS_RTC)	/* what can be enabled */
 #define CNT_SCI_EN	0x0001
 #define CNT_WRITABLE	0x1c02		/* SLP_TYP, BM_RLD; SCI_EN is fixed, GBL_RLS and SLP_EN read as 0 */
 #define CNT_SLP_TYP(v)	((v) >> 10 & 7)
