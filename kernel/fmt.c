@@ -9,7 +9,7 @@ struct out {
 
 /* One conversion, "%-08llx" being left, zero, width 8, 64 bits, 'x'. */
 struct spec {
-	bool left, zero, wide;
+	bool left, zero, alternate, wide;
 	unsigned width, precision;	/* precision: ~0 for none */
 };
 
@@ -53,6 +53,7 @@ static void put_number(struct out *o, const struct spec *s, uint64_t v, unsigned
 	while ((v /= base) != 0);
 	while (prefix[signs])
 		text[length++] = prefix[signs++];
+	/* More zeros than a number of 64 bits has digits are left out. */
 	while (s->zero && !s->left && n + signs < s->width && n < sizeof(digits))
 		digits[n++] = '0';
 	while (n > 0)
@@ -68,7 +69,9 @@ static const char *parse_spec(const char *p, struct spec *s)
 			s->left = true;
 		else if (*p == '0')
 			s->zero = true;
-		else if (*p != '#')
+		else if (*p == '#')
+			s->alternate = true;
+		else
 			break;
 	}
 	for (; *p >= '0' && *p <= '9'; p++)
@@ -114,7 +117,7 @@ size_t fmt_text_v(char *buf, size_t size, const char *fmt, va_list args)
 			break;
 		case 'x':
 			put_number(&o, &s, s.wide ? va_arg(args, unsigned long) : va_arg(args, unsigned), 16,
-				   start[1] == '#' ? "0x" : "");
+				   s.alternate ? "0x" : "");
 			break;
 		case 'p':
 			put_number(&o, &s, (uint64_t)(uintptr_t)va_arg(args, void *), 16, "0x");

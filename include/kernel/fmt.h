@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Formatting text into a buffer.  Formats: %s %c %d %u %x %p %% with l, ll, z, width, 0, -; precision only for %s. */
+/* Formatting text into a buffer.  Formats: %s %c %d %u %x %p %% with l, ll, z, width, 0, -, #; precision only for %s. */
 #ifndef KERNEL_FMT_H
 #define KERNEL_FMT_H
 
