@@ -110,4 +110,6 @@ void vm_console_init(struct vm *vm)
 	vm->output = vm_ring_output(vm->shared);
 	timer_init(&vm->flush, flush_due);
 	timer_init(&vm->input_retry, input_retry);
+	/* The first look at the input also says that its arrival is waited for. */
+	timer_arm(&vm->board.timers, &vm->input_retry, clock_now());
 }

@@ -17,6 +17,7 @@ static int setup(void **state)
 	(void)state;
 	rig_vendor = "AuthenticAMD";
 	rig_reset(TV_FEAT_NEXT_RIP);
+	vcpu_timers_run(v, fake_now);		/* the first look at the console's input */
 	atomic_store(&v->notified, 0);
 	return 0;
 }
@@ -96,6 +97,15 @@ static void a_full_output_ring_stops_the_guests_uart_until_there_is_room(void **
 	vm_signal(&rig_vm);
 	assert_true(port_exit(UART_COM1 + 5, 1, true, 0) & 0x20);
 	assert_int_equal(ring_get(&out, all, sizeof(all)), sent - VM_OUTPUT_SIZE);
+}
+
+static void root_is_told_from_the_start_that_input_is_waited_for(void **state)
+{
+	struct ring in = vm_ring_input(&rig_shared);
+
+	(void)state;
+	assert_int_equal(ring_put(&in, "x", 1), 1);
+	assert_true(ring_wake_getter(&in));
 }
 
 static void all_console_input_arrives_however_small_the_guests_fifo_is(void **state)
@@ -414,6 +424,7 @@ int main(void)
 		cmocka_unit_test_setup(a_port_read_changes_only_as_many_bytes_of_rax_as_it_reads, setup),
 		cmocka_unit_test_setup(console_output_is_collected_and_signalled_before_sleep_or_in_time, setup),
 		cmocka_unit_test_setup(a_full_output_ring_stops_the_guests_uart_until_there_is_room, setup),
+		cmocka_unit_test_setup(root_is_told_from_the_start_that_input_is_waited_for, setup),
 		cmocka_unit_test_setup(all_console_input_arrives_however_small_the_guests_fifo_is, setup),
 		cmocka_unit_test_setup(an_mmio_access_is_executed_and_reaches_the_local_apic, setup),
 		cmocka_unit_test_setup(an_mmio_access_that_faults_in_the_guest_raises_its_page_fault, setup),
