@@ -37,7 +37,7 @@ class Console(pexpect.spawn):
                          dimensions=(25, 200))
         self.delaybeforesend = 0.1
 
-    def command(self, text, prompt):
+    def ask(self, text, prompt):
         """Type a line at a prompt; returns what it printed before the next prompt."""
         self.sendline(text)
         self.expect_exact(text)

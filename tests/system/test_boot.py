@@ -18,7 +18,7 @@ def log_in(child, name="web"):
 def test_a_debian_guest_reaches_its_shell_and_powers_the_machine_off(console, options):
     child = console(DEFAULT, *options)
     prompt = log_in(child)
-    assert "6.1." in child.command("uname -r", prompt)
+    assert "6.1." in child.ask("uname -r", prompt)
     child.sendline("poweroff")
     assert child.status() == 0
 
@@ -34,13 +34,13 @@ def test_a_guest_runs_without_optional_features(console, off):
 def test_a_guest_computes_sleeps_and_is_interrupted(console):
     child = console(DEFAULT, "--direct")
     prompt = log_in(child)
-    assert "5050" in child.command("seq 100 | awk '{ s += $1 } END { print s }'", prompt)
-    assert "real\t0m 1.0" in child.command("time sleep 1", prompt)
+    assert "5050" in child.ask("seq 100 | awk '{ s += $1 } END { print s }'", prompt)
+    assert "real\t0m 1.0" in child.ask("time sleep 1", prompt)
     child.sendline("sleep 1000")
     child.sendcontrol("c")
     child.expect_exact(prompt)
-    assert "ttyS0" in child.command("tty", prompt)
-    assert int(child.command("grep -c . /proc/interrupts", prompt).split()[-1]) > 3
+    assert "ttyS0" in child.ask("tty", prompt)
+    assert int(child.ask("grep -c . /proc/interrupts", prompt).split()[-1]) > 3
     child.sendline("poweroff -f")
     assert child.status() == 0
 
@@ -58,7 +58,7 @@ def test_what_is_typed_fast_is_not_lost(console):
     child = console(DEFAULT, "--direct")
     prompt = log_in(child)
     text = "".join(chr(ord("a") + i % 26) for i in range(200))
-    assert text in child.command(f"echo {text}", prompt)
+    assert text in child.ask(f"echo {text}", prompt)
     child.sendline("poweroff -f")
     assert child.status() == 0
 
@@ -66,7 +66,7 @@ def test_what_is_typed_fast_is_not_lost(console):
 def test_a_long_output_is_complete(console):
     child = console(DEFAULT, "--direct")
     prompt = log_in(child)
-    lines = child.command("seq 10000", prompt).split()
+    lines = child.ask("seq 10000", prompt).split()
     assert lines == [str(n) for n in range(1, 10001)]
     child.sendline("poweroff -f")
     assert child.status() == 0

@@ -29,7 +29,7 @@ def test_two_guests_share_a_cpu_and_both_reach_a_shell(console):
     child.send(PREFIX + "2")
     child.sendline("")
     child.expect_exact("build# ")
-    assert "build" in child.command("hostname", "build# ")
+    assert "build" in child.ask("hostname", "build# ")
     child.sendline("poweroff -f")
     child.send(PREFIX + "1")
     child.sendline("")
@@ -74,15 +74,15 @@ def test_another_prefix_is_obeyed(console, tmp_path):
 
 
 def test_the_shell_lists_its_commands(shell):
-    text = shell.command("help", SHELL)
+    text = shell.ask("help", SHELL)
     for name in ("help", "list", "status", "console", "stop", "start", "restart", "log", "poweroff", "reboot"):
         assert re.search(rf"^\s*{name}\b", text, re.M), name
 
 
 def test_the_shell_shows_stops_and_starts_a_guest(shell, console):
-    assert re.search(r"web\s.*running", shell.command("list", SHELL))
-    assert "512" in shell.command("status web", SHELL)
-    assert "Trivet" in shell.command("log", SHELL) or "trivet" in shell.before.decode()
+    assert re.search(r"web\s.*running", shell.ask("list", SHELL))
+    assert "512" in shell.ask("status web", SHELL)
+    assert "Trivet" in shell.ask("log", SHELL) or "trivet" in shell.before.decode()
 
 
 def test_a_stopped_guest_is_started_again(console, tmp_path):
@@ -92,14 +92,14 @@ def test_a_stopped_guest_is_started_again(console, tmp_path):
     log_in(child)
     child.send(PREFIX + "0")
     child.expect_exact(SHELL)
-    child.command("stop web", SHELL)
-    assert re.search(r"web\s.*stopped", child.command("list", SHELL))
-    child.command("start web", SHELL)
+    child.ask("stop web", SHELL)
+    assert re.search(r"web\s.*stopped", child.ask("list", SHELL))
+    child.ask("start web", SHELL)
     child.sendline("console web")
     log_in(child)
     child.send(PREFIX + "0")
     child.expect_exact(SHELL)
-    child.command("restart web", SHELL)
+    child.ask("restart web", SHELL)
     child.sendline("console web")
     log_in(child)
     child.send(PREFIX + "0")
@@ -110,7 +110,7 @@ def test_a_stopped_guest_is_started_again(console, tmp_path):
 
 def test_wrong_commands_get_one_line(shell):
     for line, word in (("frobnicate", "help"), ("status", "VM"), ("status nobody", "nobody"), ("console 99", "99")):
-        answer = shell.command(line, SHELL)
+        answer = shell.ask(line, SHELL)
         assert word in answer, answer
         assert len(answer.strip().splitlines()) == 1
 
