@@ -11,7 +11,8 @@ section .text
 ; void svm_enter(uint64_t *gpr, uint64_t vmcb, uint64_t host)
 ;
 ; In:   rdi = the guest's registers, rsi = physical address of its VMCB, rdx = that of the host's page for VMSAVE; IF = 0, GIF = 1.
-; Out:  IF = 0, GIF = 1.  Callee-saved registers are kept, all others cleared: no guest value reaches speculation in C.
+; Out:  IF = 0, GIF = 1.  Callee-saved registers are kept, of the others RAX is the host's and the rest cleared: no guest value
+; reaches speculation in C.
 ;
 ; RFLAGS.IF of the host decides, with V_INTR_MASKING, whether a physical interrupt ends the guest: it must be 1 at VMRUN, while
 ; GIF = 0 keeps interrupts away on both sides.  STI comes long before VMRUN, or its shadow would become the guest's.
@@ -70,7 +71,6 @@ svm_enter:
 	cli
 	stgi				; a pending NMI is taken here, with the host's GS
 
-	xor eax, eax
 	xor ecx, ecx
 	xor edx, edx
 	xor esi, esi

@@ -56,8 +56,9 @@ static uint32_t decode_dr(struct vcpu *v, const struct vmcb *b)
 	uint32_t code = (uint32_t)b->exit_code;
 
 	if (!(s->intercept & TV_ICPT_DR) && (code & 0xf) < 4) {
-		s->dr_open = true;
+		s->dr_open = s->aftermath = true;
 		svm_controls(s);
+		svm_update_attention(s);
 		return TV_EXIT_NONE;
 	}
 	p->arg0 = code & 0xf;
@@ -160,7 +161,7 @@ static uint32_t decode_shutdown(struct vcpu *v, const struct vmcb *b)
 	return TV_EXIT_SHUTDOWN;
 }
 
-static uint32_t decode_npf(struct vcpu *v, const struct vmcb *b)
+static NOINLINE uint32_t decode_npf(struct vcpu *v, const struct vmcb *b)
 {
 	struct tv_exit_page *p = v->page;
 	uint64_t info = b->exit_info1;
@@ -227,7 +228,7 @@ static const struct exit_row exit_table[SVM_EXIT_TABLE] = {
  * What no row names.  VMEXIT_INVALID: VMRUN refused the state, nothing of the guest was executed; QEMU then leaves registers of
  * the host in the VMCB, which the monitor must not see.
  */
-static uint32_t decode_unknown(struct vcpu *v, const struct vmcb *b)
+static NOINLINE uint32_t decode_unknown(struct vcpu *v, const struct vmcb *b)
 {
 	struct tv_exit_page *p = v->page;
 
@@ -242,26 +243,16 @@ static uint32_t decode_unknown(struct vcpu *v, const struct vmcb *b)
 	return TV_EXIT_FAIL;
 }
 
-/* The exit that the VMCB describes, as a record in the state page: kind, arg0, arg1, insn_*, pending.  Returns the kind. */
-uint32_t svm_exit(struct vcpu *v)
+static inline uint32_t decode(struct vcpu *v, const struct vmcb *b)
 {
-	struct svm_vcpu *s = svm_of(v);
 	struct tv_exit_page *p = v->page;
-	const struct vmcb *b = s->vmcb;
 	uint32_t code = (uint32_t)b->exit_code;
 	const struct exit_row *row;
 
-	if (unlikely(b->exit_int_info & EVENT_VALID) && code != SVM_EXIT_INVALID)
-		svm_interrupted(v);
-	if (unlikely(s->stepping) && svm_step_end(s))
-		return TV_EXIT_NONE;
-
 	p->insn_len = svm.next_rip ? length_to(b, b->next_rip) : 0;
 	p->insn_count = 0;
-	if (code == SVM_EXIT_NPF)
-		return decode_npf(v, b);
 	if (unlikely(code >= SVM_EXIT_TABLE))
-		return decode_unknown(v, b);
+		return code == SVM_EXIT_NPF ? decode_npf(v, b) : decode_unknown(v, b);
 	row = &exit_table[code];
 	if (row->decode)
 		return row->decode(v, b);
@@ -269,4 +260,33 @@ uint32_t svm_exit(struct vcpu *v)
 		return decode_unknown(v, b);
 	p->arg0 = row->insn;
 	return row->kind;
+}
+
+/* After an entry that was more than an entry, or an exit that interrupted a delivery. */
+static NOINLINE uint32_t decode_aftermath(struct vcpu *v, struct svm_vcpu *s, struct vmcb *b)
+{
+	bool stepped = false;
+
+	s->aftermath = false;
+	s->injected = false;
+	b->event_inj = 0;
+	if (s->dr_open) {
+		svm_save_dr(s->dr);
+		s->dr_open = false;
+		svm_controls(s);
+		svm_update_attention(s);
+	}
+	if (b->exit_int_info & EVENT_VALID && (uint32_t)b->exit_code != SVM_EXIT_INVALID)
+		svm_interrupted(v);
+	if (s->stepping)
+		stepped = svm_step_end(s);
+	return stepped ? TV_EXIT_NONE : decode(v, b);
+}
+
+/* The exit that @b describes, as a record in the state page: kind, arg0, arg1, insn_*, pending.  Returns the kind. */
+uint32_t svm_exit(struct vcpu *v, struct svm_vcpu *s, struct vmcb *b)
+{
+	if (unlikely(s->aftermath | !!(b->exit_int_info & EVENT_VALID)))
+		return decode_aftermath(v, s, b);
+	return decode(v, b);
 }

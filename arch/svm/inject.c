@@ -31,11 +31,6 @@ static bool is_type(uint64_t event, unsigned type)
 
 /* --- state that outlives an entry --------------------------------------------------------------------------------------- */
 
-static void update_attention(struct svm_vcpu *s)
-{
-	s->attention = s->window || s->nmi != SVM_NMI_OPEN || s->shutdown;
-}
-
 static void set_window(struct svm_vcpu *s, bool open)
 {
 	struct vmcb *b = s->vmcb;
@@ -46,26 +41,21 @@ static void set_window(struct svm_vcpu *s, bool open)
 	b->v_intr = open ? (b->v_intr & ~VINTR_VECTOR) | VINTR_WINDOW : b->v_intr & ~VINTR_WINDOW;
 	svm_changed(b, CLEAN_TPR);
 	svm_controls(s);
-	update_attention(s);
+	svm_update_attention(s);
 }
 
 static void set_nmi(struct svm_vcpu *s, enum svm_nmi nmi)
 {
 	s->nmi = (uint8_t)nmi;
 	svm_controls(s);
-	update_attention(s);
+	svm_update_attention(s);
 }
 
 /* Nothing of the guest runs any more before RIP, CR and SEG were loaded. */
 void svm_shut_down(struct svm_vcpu *s)
 {
 	s->shutdown = true;
-	update_attention(s);
-}
-
-bool svm_nmi_blocked(const struct svm_vcpu *s)
-{
-	return s->nmi != SVM_NMI_OPEN;
+	svm_update_attention(s);
 }
 
 void svm_nmi_block(struct svm_vcpu *s, bool block)
@@ -80,7 +70,7 @@ static void step(struct svm_vcpu *s)
 {
 	struct vmcb *b = s->vmcb;
 
-	s->stepping = true;
+	s->stepping = s->aftermath = true;
 	s->guest_tf = b->rflags & RFLAGS_TF;
 	s->step_dr6 = b->dr6;
 	b->rflags |= RFLAGS_TF;
@@ -133,7 +123,7 @@ static void deliver(struct svm_vcpu *s, const struct event_queue *q)
 		e = (e & ~EVENT_TYPE) | EVENT_EXCEPTION << 8;
 	b->event_inj = e;
 	b->int_state = 0;
-	s->injected = true;
+	s->injected = s->aftermath = true;
 }
 
 /*

@@ -8,43 +8,59 @@
 
 #define DR7_ENABLES	MASK(7, 0)
 
-/* Does something wait in @p that svm_inject() has to look at? */
-static inline bool events_wait(const struct tv_exit_page *p)
+/* Registers that VMRUN does not switch, and whose change no other code sees; load_registers() has the others.  Not 0: yes. */
+static inline uint64_t registers_differ(const struct svm_vcpu *s, const struct vmcb *b, const struct svm_cpu *c)
 {
-	return (READ_ONCE(p->pending) | READ_ONCE(p->inject)) & TV_EVENT_VALID || READ_ONCE(p->window);
+	return (b->dr7 & DR7_ENABLES) | (s->tsc_aux ^ c->tsc_aux);
 }
 
-/*
- * Registers that VMRUN does not switch.  DR0 to DR3 matter while a breakpoint is enabled in DR7, which the VMCB has, or while the
- * guest may look at them.  XCR0 matters while the guest has CR4.OSXSAVE: without it, no instruction depends on it.
- */
-static inline void load_registers(const struct svm_vcpu *s, struct svm_cpu *c)
+/* DR0 to DR3 matter while a breakpoint is enabled in DR7, which the VMCB has, or while the guest may look at them. */
+static void load_registers(const struct svm_vcpu *s, const struct vmcb *b, struct svm_cpu *c)
 {
-	if (unlikely(s->dr_open || s->vmcb->dr7 & DR7_ENABLES))
+	if (s->dr_open || b->dr7 & DR7_ENABLES)
 		svm_load_dr(s->dr);
-	if (unlikely(s->tsc_aux != c->tsc_aux)) {
+	if (s->tsc_aux != c->tsc_aux) {
 		wrmsr(MSR_TSC_AUX, s->tsc_aux);
 		c->tsc_aux = s->tsc_aux;
 	}
-	if (unlikely(s->cr4 & CR4_OSXSAVE && s->xcr0 != svm.xcr0))
-		xsetbv(0, s->xcr0);
+	if (s->xcr0_load != svm.xcr0)
+		xsetbv(0, s->xcr0_load);
 }
 
-static inline void save_registers(struct svm_vcpu *s)
+/* The host's XCR0 again.  QEMU ignores the intercept of XSETBV: there, what counts is what the register holds. */
+static inline void save_xcr0(struct svm_vcpu *s)
 {
-	if (unlikely(s->dr_open)) {
-		svm_save_dr(s->dr);
-		s->dr_open = false;
+	uint64_t xcr0 = s->xcr0_load;
+
+	if (unlikely(svm.qemu) && s->cr4 & CR4_OSXSAVE) {
+		xcr0 = svm_xgetbv();
+		if (unlikely(xcr0 != s->xcr0)) {
+			s->xcr0 = xcr0 & svm.xcr0;
+			svm_update_xcr0(s);
+		}
+	}
+	if (unlikely(xcr0 != svm.xcr0))
+		xsetbv(0, svm.xcr0);
+}
+
+/* Does the monitor ask for something, or did the last entries leave something to do?  Not 0: yes. */
+static inline uint64_t work_waits(const struct svm_vcpu *s, const struct tv_exit_page *p)
+{
+	return ((READ_ONCE(p->pending) | READ_ONCE(p->inject)) & TV_EVENT_VALID) | READ_ONCE(p->window) | s->attention |
+	       (READ_ONCE(p->intercept) ^ s->intercept) | (READ_ONCE(p->exc_intercept) ^ s->exc_intercept);
+}
+
+/* Do it.  A kind to report instead of the entry, or TV_EXIT_NONE. */
+static uint32_t do_work(struct vcpu *v, struct svm_vcpu *s)
+{
+	uint32_t intercept = READ_ONCE(v->page->intercept), exc_intercept = READ_ONCE(v->page->exc_intercept);
+
+	if (intercept != s->intercept || exc_intercept != s->exc_intercept) {
+		s->intercept = intercept;
+		s->exc_intercept = exc_intercept;
 		svm_controls(s);
 	}
-	if (s->cr4 & CR4_OSXSAVE) {
-		/* QEMU ignores the intercept of XSETBV: what counts is what the register holds. */
-		uint64_t xcr0 = svm_xgetbv();
-
-		s->xcr0 = xcr0 & svm.xcr0;
-		if (unlikely(xcr0 != svm.xcr0))
-			xsetbv(0, svm.xcr0);
-	}
+	return svm_inject(v);
 }
 
 /* Debug builds: would a processor accept @b?  Not a panic: emulators let a guest itself produce such a state. */
@@ -66,6 +82,44 @@ static inline bool entry_ok(struct tv_exit_page *p, const struct vmcb *b)
 	return true;
 }
 
+/* The entry itself, with everything prepared, and its exit. */
+static inline uint32_t enter(struct vcpu *v, struct svm_vcpu *s, struct vmcb *b, struct svm_cpu *c)
+{
+	struct tv_exit_page *p = v->page;
+
+	b->rax = p->gpr[TV_RAX];
+	p->entries++;
+	if (!entry_ok(p, b))
+		return TV_EXIT_FAIL;
+
+	svm_enter(p->gpr, s->vmcb_pa, c->host_pa);
+
+	/* Fetched anew rather than kept over the entry: that costs less than saving registers for them. */
+	s = svm_of(v);
+	b = s->vmcb;
+	v->page->gpr[TV_RAX] = b->rax;
+	b->clean = svm.clean;
+	b->tlb_control = TLB_KEEP;
+	save_xcr0(s);
+	return svm_exit(v, s, b);
+}
+
+/* An entry that needs more than VMRUN. */
+static NOINLINE uint32_t run_prepared(struct vcpu *v, struct svm_vcpu *s, struct vmcb *b, struct svm_cpu *c)
+{
+	if (work_waits(s, v->page)) {
+		uint32_t kind = do_work(v, s);
+
+		if (kind != TV_EXIT_NONE)
+			return kind;
+	}
+	load_registers(s, b, c);
+	/* Last: whoever gets an ASID must enter, because a new generation's flush is part of that entry. */
+	if (s->asid_generation != c->asid_generation)
+		svm_asid_assign(s, c);
+	return enter(v, s, b, c);
+}
+
 /*
  * Decide about injection and windows, enter the guest once, and turn the exit into a record in the state page.  Returns its
  * kind; TV_EXIT_NONE: the exit was the kernel's own; VIRT_REFUSED: an event in the page cannot be delivered.  Interrupts are off.
@@ -74,37 +128,9 @@ uint32_t svm_run(struct vcpu *v)
 {
 	struct svm_vcpu *s = svm_of(v);
 	struct svm_cpu *c = svm_percpu();
-	struct tv_exit_page *p = v->page;
 	struct vmcb *b = s->vmcb;
 
-	if (unlikely(READ_ONCE(p->intercept) != s->intercept || READ_ONCE(p->exc_intercept) != s->exc_intercept)) {
-		s->intercept = READ_ONCE(p->intercept);
-		s->exc_intercept = READ_ONCE(p->exc_intercept);
-		svm_controls(s);
-	}
-	if (unlikely(s->attention || events_wait(p))) {
-		uint32_t kind = svm_inject(v);
-
-		if (kind != TV_EXIT_NONE)
-			return kind;
-	}
-	if (unlikely(s->asid_generation != c->asid_generation))
-		svm_asid_assign(s, c);
-	load_registers(s, c);
-	b->rax = p->gpr[TV_RAX];
-	p->entries++;
-	if (!entry_ok(p, b))
-		return TV_EXIT_FAIL;
-
-	svm_enter(p->gpr, s->vmcb_pa, c->host_pa);
-
-	p->gpr[TV_RAX] = b->rax;
-	b->clean = svm.clean;
-	b->tlb_control = TLB_KEEP;
-	if (unlikely(s->injected)) {
-		b->event_inj = 0;
-		s->injected = false;
-	}
-	save_registers(s);
-	return svm_exit(v);
+	if (unlikely(work_waits(s, v->page) | registers_differ(s, b, c) | (s->asid_generation ^ c->asid_generation)))
+		return run_prepared(v, s, b, c);
+	return enter(v, s, b, c);
 }

@@ -50,46 +50,69 @@ static struct vmcb_seg *vmcb_seg(struct vmcb *b, unsigned i)
 
 /* --- RIP -------------------------------------------------------------------------------------------------------------- */
 
-static bool push_rip(struct vcpu *v)
+/* The group RIP as read from the page. */
+struct rip_group {
+	uint64_t rip, rflags, rsp;
+	uint32_t shadow;
+};
+
+static inline void load_rip(struct vmcb *b, const struct rip_group *g)
+{
+	b->rip = g->rip;
+	b->rflags = g->rflags;
+	b->rsp = g->rsp;
+	b->int_state = g->shadow & (TV_SHADOW_STI | TV_SHADOW_MOVSS) ? INT_SHADOW : 0;
+}
+
+/* With a blocking of interrupts or NMIs, old or new, which is rare. */
+static NOINLINE bool push_blocking(struct svm_vcpu *s, uint64_t rip, uint64_t rflags, uint64_t rsp, uint32_t shadow)
+{
+	const struct rip_group g = { rip, rflags, rsp, shadow };
+
+	/* An STI that did not set IF blocks nothing, and the two kinds of blocking exclude each other. */
+	if (shadow & ~TV_SHADOW_ALL || (shadow & TV_SHADOW_STI && (shadow & TV_SHADOW_MOVSS || !(rflags & RFLAGS_IF))))
+		return false;
+	if (svm_nmi_blocked(s) != !!(shadow & TV_SHADOW_NMI))
+		svm_nmi_block(s, shadow & TV_SHADOW_NMI);
+	load_rip(s->vmcb, &g);
+	return true;
+}
+
+static inline bool push_rip(struct vcpu *v)
 {
 	const struct tv_exit_page *p = v->page;
 	struct svm_vcpu *s = svm_of(v);
 	struct vmcb *b = s->vmcb;
-	uint64_t rip = READ_ONCE(p->rip), rflags = READ_ONCE(p->rflags);
-	uint32_t shadow = READ_ONCE(p->shadow);
+	const struct rip_group g = { READ_ONCE(p->rip), READ_ONCE(p->rflags), READ_ONCE(p->gpr[TV_RSP]), READ_ONCE(p->shadow) };
 
-	if (!canonical(rip) || (rflags & ~RFLAGS_VALID) || !(rflags & RFLAGS_ONE))
+	if (unlikely(!canonical(g.rip) || (g.rflags & (~RFLAGS_VALID | RFLAGS_ONE)) != RFLAGS_ONE))
 		return false;
-	if (unlikely(rflags & RFLAGS_VM) && (!(b->cr0 & CR0_PE) || b->efer & EFER_LMA))
+	if (unlikely(g.rflags & RFLAGS_VM) && (!(b->cr0 & CR0_PE) || b->efer & EFER_LMA))
 		return false;
-	/* An STI that did not set IF blocks nothing, and the two kinds of blocking exclude each other. */
-	if (unlikely(shadow) &&
-	    (shadow & ~TV_SHADOW_ALL || (shadow & TV_SHADOW_STI && (shadow & TV_SHADOW_MOVSS || !(rflags & RFLAGS_IF)))))
-		return false;
-
-	b->rip = rip;
-	b->rflags = rflags;
-	b->rsp = READ_ONCE(p->gpr[TV_RSP]);
-	b->int_state = shadow & (TV_SHADOW_STI | TV_SHADOW_MOVSS) ? INT_SHADOW : 0;
-	if (unlikely(svm_nmi_blocked(s) != !!(shadow & TV_SHADOW_NMI)))
-		svm_nmi_block(s, shadow & TV_SHADOW_NMI);
+	if (unlikely(g.shadow | s->nmi))
+		return push_blocking(s, g.rip, g.rflags, g.rsp, g.shadow);
+	load_rip(b, &(struct rip_group){ g.rip, g.rflags, g.rsp, 0 });
 	return true;
 }
 
-static void pull_rip(struct tv_exit_page *p, const struct svm_vcpu *s)
+static NOINLINE uint32_t shadow_of(const struct svm_vcpu *s)
+{
+	uint32_t shadow = svm_nmi_blocked(s) ? TV_SHADOW_NMI : 0;
+
+	/* The CPU does not say which kind it is; without IF it cannot be STI's. */
+	if (s->vmcb->int_state & INT_SHADOW)
+		shadow |= s->vmcb->rflags & RFLAGS_IF ? TV_SHADOW_STI : TV_SHADOW_MOVSS;
+	return shadow;
+}
+
+static inline void pull_rip(struct tv_exit_page *p, const struct svm_vcpu *s)
 {
 	const struct vmcb *b = s->vmcb;
-	uint32_t shadow = 0;
 
 	p->rip = b->rip;
 	p->rflags = b->rflags;
 	p->gpr[TV_RSP] = b->rsp;
-	/* The CPU does not say which kind it is; without IF it cannot be STI's. */
-	if (unlikely(b->int_state & INT_SHADOW))
-		shadow = b->rflags & RFLAGS_IF ? TV_SHADOW_STI : TV_SHADOW_MOVSS;
-	if (unlikely(svm_nmi_blocked(s)))
-		shadow |= TV_SHADOW_NMI;
-	p->shadow = shadow;
+	p->shadow = unlikely((b->int_state & INT_SHADOW) | s->nmi) ? shadow_of(s) : 0;
 }
 
 /* --- CR --------------------------------------------------------------------------------------------------------------- */
@@ -148,6 +171,7 @@ static bool push_cr(struct vcpu *v, uint32_t groups)
 	if (s->cr4 != g.cr4 || s->cr0_cache != (g.cr0 & CR0_CACHE)) {
 		s->cr4 = g.cr4;
 		s->cr0_cache = g.cr0 & CR0_CACHE;
+		svm_update_xcr0(s);
 		svm_controls(s);
 	}
 	return true;
@@ -374,6 +398,7 @@ static bool push_xcr(struct vcpu *v)
 	if (!xcr0_ok(xcr0) || READ_ONCE(p->xss) != 0)
 		return false;
 	svm_of(v)->xcr0 = xcr0;
+	svm_update_xcr0(svm_of(v));
 	return true;
 }
 
@@ -388,43 +413,44 @@ static void push_tsc(struct vcpu *v)
 /* --- all -------------------------------------------------------------------------------------------------------------- */
 
 /*
- * Load @groups from the state page; 0, or the first group that was refused.  Order matters: what CR may be depends on CS, and
- * what RFLAGS may be on CR.  PDPTEs need nothing: with nested paging the CPU reads them from the guest's memory.
+ * Order matters: what CR may be depends on CS, and what RFLAGS may be on CR.  PDPTEs need nothing: with nested paging the CPU
+ * reads them from the guest's memory.
  */
-uint32_t svm_push(struct vcpu *v, uint32_t groups)
+static NOINLINE uint32_t push_groups(struct vcpu *v, uint32_t groups)
 {
-	if (unlikely(groups & ~TV_REGS_RIP)) {
-		/* What a triple fault left is undefined.  Once it is replaced, the rest begins as after power-up. */
-		if (svm_of(v)->shutdown && !(~groups & (TV_REGS_RIP | TV_REGS_CR | TV_REGS_SEG)))
-			svm_vcpu_reset(svm_of(v));
-		if (groups & TV_REGS_SEG && !push_seg(v))
-			return TV_REGS_SEG;
-		if (groups & TV_REGS_CR && !push_cr(v, groups))
-			return TV_REGS_CR;
-		if (groups & TV_REGS_DR && !push_dr(v))
-			return TV_REGS_DR;
-		if (groups & TV_REGS_MSR && !push_msr(v))
-			return TV_REGS_MSR;
-		if (groups & TV_REGS_XCR && !push_xcr(v))
-			return TV_REGS_XCR;
-		if (groups & TV_REGS_TSC)
-			push_tsc(v);
-	}
-	if (groups & TV_REGS_RIP && !push_rip(v))
-		return TV_REGS_RIP;
-	return 0;
+	/* What a triple fault left is undefined.  Once it is replaced, the rest begins as after power-up. */
+	if (svm_of(v)->shutdown && !(~groups & (TV_REGS_RIP | TV_REGS_CR | TV_REGS_SEG)))
+		svm_vcpu_reset(svm_of(v));
+	if (groups & TV_REGS_SEG && !push_seg(v))
+		return TV_REGS_SEG;
+	if (groups & TV_REGS_CR && !push_cr(v, groups))
+		return TV_REGS_CR;
+	if (groups & TV_REGS_DR && !push_dr(v))
+		return TV_REGS_DR;
+	if (groups & TV_REGS_MSR && !push_msr(v))
+		return TV_REGS_MSR;
+	if (groups & TV_REGS_XCR && !push_xcr(v))
+		return TV_REGS_XCR;
+	if (groups & TV_REGS_TSC)
+		push_tsc(v);
+	return groups & TV_REGS_RIP && !push_rip(v) ? TV_REGS_RIP : 0;
 }
 
-/* Fill @groups of the state page. */
-void svm_pull(struct vcpu *v, uint32_t groups)
+/* Load @groups from the state page; 0, or the first group that was refused. */
+uint32_t svm_push(struct vcpu *v, uint32_t groups)
+{
+	if (unlikely(groups != TV_REGS_RIP))
+		return push_groups(v, groups);
+	return push_rip(v) ? 0 : TV_REGS_RIP;
+}
+
+static NOINLINE void pull_groups(struct vcpu *v, uint32_t groups)
 {
 	const struct svm_vcpu *s = svm_of(v);
 	struct tv_exit_page *p = v->page;
 
 	if (groups & TV_REGS_RIP)
 		pull_rip(p, s);
-	if (likely(!(groups & ~TV_REGS_RIP)))
-		return;
 	if (groups & TV_REGS_CR)
 		pull_cr(p, s);
 	if (groups & TV_REGS_SEG)
@@ -439,4 +465,13 @@ void svm_pull(struct vcpu *v, uint32_t groups)
 	}
 	if (groups & TV_REGS_TSC)
 		p->tsc_offset = s->vmcb->tsc_offset;
+}
+
+/* Fill @groups of the state page. */
+void svm_pull(struct vcpu *v, uint32_t groups)
+{
+	if (unlikely(groups != TV_REGS_RIP))
+		pull_groups(v, groups);
+	else
+		pull_rip(v->page, svm_of(v));
 }

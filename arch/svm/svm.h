@@ -9,6 +9,7 @@
 #include <lib/base.h>
 #include <svm/insn.h>
 #include <svm/vmcb.h>
+#include <x86/cr.h>
 
 /* What this machine has and the command line left switched on.  Written by svm_cpu_on() of the boot CPU, then constant. */
 struct svm_features {
@@ -52,16 +53,18 @@ struct svm_vcpu {
 	uint64_t vmcb_pa;
 	uint64_t asid_generation;	/* of the CPU where @vmcb->asid is valid; 0: nowhere           */
 	uint64_t tsc_aux;
-	uint64_t xcr0;
+	uint64_t xcr0;			/* the guest's                                                 */
+	uint64_t xcr0_load;		/* for the entry: the host's unless the guest can see it       */
 	uint32_t intercept;		/* page->intercept and page->exc_intercept as in the VMCB      */
 	uint32_t exc_intercept;
-	bool attention;			/* one of the members from here to @shutdown needs svm_inject() */
+	bool attention;			/* see svm_update_attention(): an entry takes more than VMRUN  */
+	bool aftermath;			/* @stepping, @injected or @dr_open needs svm_undo() after one */
 	bool window;			/* a dummy virtual interrupt waits for RFLAGS.IF               */
-	bool stepping;			/* RFLAGS.TF is ours for this one entry                        */
-	bool guest_tf;
-	uint8_t nmi;			/* enum svm_nmi                                                */
 	bool shutdown;			/* triple fault: nothing runs until RIP, CR and SEG were loaded */
-	bool injected;			/* @vmcb->event_inj was set for the last entry                 */
+	uint8_t nmi;			/* enum svm_nmi                                                */
+	bool stepping;			/* RFLAGS.TF is ours for this one entry                        */
+	bool guest_tf;			/* and this was the guest's                                    */
+	bool injected;			/* @vmcb->event_inj is set                                     */
 	bool dr_open;			/* the guest may touch DR0 to DR3 until the next exit          */
 	uint8_t soft_len;		/* instruction length of the soft event injected last; 0: none */
 	uint64_t soft_event;		/* that event                                                  */
@@ -74,6 +77,19 @@ struct svm_vcpu {
 };
 
 static inline struct svm_vcpu *svm_of(const struct vcpu *v) { return v->hw; }
+
+/* One of these members changed: the straight line of svm_run() looks at @attention alone. */
+static inline void svm_update_attention(struct svm_vcpu *s)
+{
+	s->attention = s->window || s->nmi != SVM_NMI_OPEN || s->shutdown || s->dr_open || s->xcr0_load != svm.xcr0;
+}
+
+/* @s->xcr0 or CR4.OSXSAVE changed: without that bit no instruction depends on XCR0. */
+static inline void svm_update_xcr0(struct svm_vcpu *s)
+{
+	s->xcr0_load = s->cr4 & CR4_OSXSAVE ? s->xcr0 : svm.xcr0;
+	svm_update_attention(s);
+}
 
 /* State that the CPU must take from the VMCB again. */
 static inline void svm_changed(struct vmcb *b, uint32_t clean_bits) { b->clean &= ~clean_bits; }
@@ -113,11 +129,11 @@ uint32_t svm_reflect(struct vcpu *v, uint64_t event);
 /* Nothing of the guest runs any more before RIP, CR and SEG were loaded. */
 void svm_shut_down(struct svm_vcpu *s);
 /* May NMIs be delivered?  For the state page, both ways. */
-bool svm_nmi_blocked(const struct svm_vcpu *s);
+static inline bool svm_nmi_blocked(const struct svm_vcpu *s) { return s->nmi != SVM_NMI_OPEN; }
 void svm_nmi_block(struct svm_vcpu *s, bool block);
 
 /* exit.c: the exit that the VMCB describes, as a record in the state page. */
-uint32_t svm_exit(struct vcpu *v);
+uint32_t svm_exit(struct vcpu *v, struct svm_vcpu *s, struct vmcb *b);
 
 /* bitmap.c */
 enum tv_err svm_bitmap_init(void) MUST_USE;

@@ -99,8 +99,9 @@ void svm_vcpu_reset(struct svm_vcpu *s)
 	s->xcr0 = XCR0_X87;
 	s->tsc_aux = 0;
 	__builtin_memset(s->dr, 0, sizeof(s->dr));
-	s->window = s->stepping = s->injected = s->dr_open = s->shutdown = s->attention = false;
+	s->window = s->stepping = s->injected = s->dr_open = s->shutdown = s->aftermath = false;
 	s->nmi = SVM_NMI_OPEN;
+	svm_update_xcr0(s);
 	s->soft_len = 0;
 
 	b->clean = 0;

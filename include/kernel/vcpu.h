@@ -6,11 +6,11 @@
 #include <abi/exit.h>
 #include <kernel/cap.h>
 #include <kernel/object.h>
+#include <kernel/thread.h>
 #include <lib/base.h>
 #include <lib/list.h>
 
 struct space;
-struct thread;
 
 struct vcpu {
 	struct object object;
@@ -25,6 +25,14 @@ struct vcpu {
 };
 
 static inline struct vcpu *cap_vcpu(const struct cap *c) { return container_of(c->object, struct vcpu, object); }
+
+/* The call of @t is over: the vCPU can be run by another thread. */
+static inline void vcpu_leave(struct thread *t, struct vcpu *v)
+{
+	v->thread = NULL;
+	t->vcpu = NULL;
+	t->cont = THREAD_CONT_NONE;
+}
 
 /* A vCPU in slot @sel of @d, with its guest memory from @space.  Errors as object_prepare(); nothing is changed then. */
 enum tv_err vcpu_create(struct domain *d, uint64_t sel, struct cap *space) MUST_USE;

@@ -322,15 +322,19 @@ static void the_length_comes_from_next_rip_when_it_is_there(void **state)
 static void xcr0_is_loaded_only_when_the_guest_can_see_it(void **state)
 {
 	(void)state;
-	hw->xcr0 = 3;
+	page.xcr0 = 3;
+	assert_int_equal(svm_push(&vcpu, TV_REGS_XCR), 0);
 	run(SVM_EXIT_HLT, 0, 0);
 	assert_int_equal(fake.xcr0_writes, 0);
-	hw->cr4 |= CR4_OSXSAVE;
+	svm_pull(&vcpu, TV_REGS_CR);
+	page.cr4 |= CR4_OSXSAVE;
+	assert_int_equal(svm_push(&vcpu, TV_REGS_CR), 0);
 	run(SVM_EXIT_HLT, 0, 0);
 	assert_int_equal(fake.xcr0_writes, 2);
 	assert_int_equal(fake.xcr0, fake.host_xcr0);
 	assert_int_equal(hw->xcr0, 3);
-	hw->xcr0 = fake.host_xcr0;
+	page.xcr0 = fake.host_xcr0;
+	assert_int_equal(svm_push(&vcpu, TV_REGS_XCR), 0);
 	run(SVM_EXIT_HLT, 0, 0);
 	assert_int_equal(fake.xcr0_writes, 2);
 }
@@ -344,8 +348,9 @@ static void xsetbv_by_guest(uint64_t *gpr)
 static void an_xcr0_that_changed_without_an_exit_is_noticed(void **state)
 {
 	(void)state;
+	svm.qemu = true;
 	hw->cr4 |= CR4_OSXSAVE;
-	hw->xcr0 = 1;
+	hw->xcr0 = hw->xcr0_load = 1;
 	next.code = SVM_EXIT_HLT;
 	fake.guest = xsetbv_by_guest;
 	svm_run(&vcpu);

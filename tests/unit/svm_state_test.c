@@ -88,8 +88,9 @@ static void each_field_is_checked(void **state)
 
 		fake_long_mode();
 		vmcb->rflags = RFLAGS_ONE | RFLAGS_IF;
-		vmcb->int_state = 0;
+		vmcb->int_state = i & 1;
 		svm_pull(&vcpu, TV_REGS_ALL);
+		page.shadow = 0;
 		memcpy((char *)&page + r->offset, &r->value, r->size);
 		before = *vmcb;
 		refused = svm_push(&vcpu, r->group);

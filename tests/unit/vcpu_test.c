@@ -18,7 +18,6 @@
 #include <arch/virt.h>
 #include <kernel/cpu.h>
 #include <kernel/domain.h>
-#include <kernel/exit.h>
 #include <kernel/sched.h>
 #include <kernel/space.h>
 #include <kernel/thread.h>
@@ -213,11 +212,14 @@ static void the_timer_is_armed_for_a_deadline_in_the_future(void **state)
 	world.kinds[0] = TV_EXIT_HLT;
 	assert_int_equal(vcpu_run(&thread, &vcpu, TV_NEVER - 1), TV_OK);
 	assert_int_equal(world.timer, TV_NEVER - 1);
-	/* One that is still running is stopped when the next call has no deadline. */
+	/* It is left alone when the next call has the same one. */
 	thread.timer.cpu = &this_cpu;
-	world.kinds[1] = TV_EXIT_HLT;
-	assert_int_equal(vcpu_run(&thread, &vcpu, TV_NEVER), TV_OK);
-	assert_int_equal(world.timer, TV_NEVER);
+	thread.timer.at.key = TV_NEVER - 1;
+	world.kinds[1] = world.kinds[2] = TV_EXIT_HLT;
+	assert_int_equal(vcpu_run(&thread, &vcpu, TV_NEVER - 1), TV_OK);
+	assert_int_equal(world.timer_starts, 1);
+	assert_int_equal(vcpu_run(&thread, &vcpu, TV_NEVER - 2), TV_OK);
+	assert_int_equal(world.timer_starts, 2);
 }
 
 static void dirty_groups_are_loaded_once(void **state)
