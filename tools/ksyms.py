@@ -5,9 +5,11 @@
 The kernel is linked once with an empty table (no input), then again with the table of the first link.  Only functions are
 listed: the text precedes the table in memory, so a larger table does not move them.  Addresses are offsets from the symbol
 kernel_base, which linker.ld defines."""
+import re
 import sys
 
 BASE = "kernel_base"
+VARIANT = re.compile(r"\.(constprop|isra|part|cold)\b")
 
 
 def functions(lines):
@@ -18,7 +20,8 @@ def functions(lines):
         address, kind, name = line.split()
         if name == BASE:
             base = int(address, 16)
-        if kind in "tT" and "." not in name:        # NASM's local labels have a dot
+        # NASM's local labels have a dot; so have the compiler's variants of functions, which count.
+        if kind in "tT" and ("." not in name or VARIANT.search(name)):
             symbols.setdefault(int(address, 16), name)
     if symbols and base is None:
         sys.exit(f"ksyms.py: linker.ld defines no symbol {BASE}")

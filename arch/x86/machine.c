@@ -56,8 +56,8 @@ void machine_init(struct arch_cpu *boot)
 	log_info("Trivet, loaded by %s%s%s", boot_info.loader, boot_info.cmdline[0] ? ": " : "", boot_info.cmdline);
 	features_init();
 	features_print();
+	cpu_init(boot, 0);		/* from here on an exception ends in a panic, not in a reset */
 	acpi_init();
-	cpu_init(boot, 0);
 	boot_memory_init();
 	pt_x86_init();
 	kmap_init();

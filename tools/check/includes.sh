@@ -8,7 +8,7 @@ arch/x86:abi x86 lib arch mm kernel
 arch/vmx:abi x86 lib arch mm kernel vmx
 arch/svm:abi x86 lib arch mm kernel svm
 arch/iommu:abi x86 lib arch mm kernel
-mm:abi lib arch mm
+mm:abi lib arch mm kernel
 kernel:abi lib arch mm kernel
 vmm:abi x86 lib rt svc dev load root asm
 vmm/rt:abi lib rt
