@@ -71,5 +71,7 @@ size_t log_copy(uint64_t *pos, char *buf, size_t size)
 
 void log_quiet(bool q)
 {
+	if (quiet && !q)
+		console_restart();
 	quiet = q;
 }

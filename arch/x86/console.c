@@ -14,6 +14,11 @@ void console_write(const char *text, size_t length)
 	fbcon_write(text, length);
 }
 
+void console_restart(void)
+{
+	earlycon_restart();
+}
+
 void console_init_boot(void)
 {
 	const struct boot_framebuffer *fb = &boot_info.fb;

@@ -6,6 +6,7 @@
 #include <lib/base.h>
 
 void earlycon_write(const char *text, size_t length);
+void earlycon_restart(void);
 
 /* Draw on the framebuffer of boot_info, visible to the kernel at @base; NULL: no longer. */
 void fbcon_init(void *base);

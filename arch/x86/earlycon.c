@@ -38,6 +38,11 @@ static void put(char c)
 	reg_write(UART_DATA, (unsigned char)c);
 }
 
+void earlycon_restart(void)
+{
+	state = UART_UNKNOWN;
+}
+
 void earlycon_write(const char *text, size_t length)
 {
 	if (state == UART_UNKNOWN)

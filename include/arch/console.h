@@ -7,5 +7,7 @@
 
 /* Print @length bytes on every device there is.  Works from the first instruction in C on, and after a crash. */
 void console_write(const char *text, size_t length);
+/* A driver had the devices: program them anew before the next byte. */
+void console_restart(void);
 
 #endif

@@ -34,6 +34,10 @@ void console_write(const char *text, size_t length)
 	console[console_length] = '\0';
 }
 
+static unsigned restarts;
+
+void console_restart(void) { restarts++; }
+
 static int setup(void **state)
 {
 	(void)state;
@@ -87,6 +91,10 @@ static void quiet_stops_the_console_and_not_the_ring(void **state)
 	assert_int_equal(log_copy(&pos, buf, sizeof(buf)), 6);
 	assert_memory_equal(buf, "hidden", 6);
 	assert_int_equal(log_copy(&pos, buf, sizeof(buf)), 0);
+	restarts = 0;
+	log_quiet(false);
+	log_quiet(false);
+	assert_int_equal(restarts, 1);		/* the driver may have left the device in any state */
 }
 
 static void debug_lines_are_printed_only_on_demand(void **state)
