@@ -8,7 +8,7 @@
  *
  * Sleeping: the getter calls ring_sleep_data() when the ring is empty and, if it answers true, waits for a signal; the putter
  * signals when ring_wake_getter() answers true.  The same with ring_sleep_space() and ring_wake_putter() for a full ring.  Each
- * wake function answers true once for a sleep.
+ * wake function answers true once for a sleep.  The getter of a new ring counts as asleep.
  */
 #ifndef RT_RING_H
 #define RT_RING_H
@@ -17,7 +17,7 @@
 
 #include <lib/base.h>
 
-/* The shared part; all zero is an empty ring. */
+/* The shared part; ring_init() makes it an empty ring. */
 struct ring_shared {
 	_Atomic uint32_t tail;		/* written by the putter                        */
 	_Atomic uint32_t put_sleeps;	/* set by the putter, cleared by the getter     */
@@ -35,6 +35,15 @@ struct ring {
 	uint32_t size;			/* of the data in bytes, a power of two          */
 };
 
+/* By whoever provides the memory, before the two sides use it. */
+static inline void ring_init(struct ring_shared *s)
+{
+	atomic_store(&s->tail, 0);
+	atomic_store(&s->head, 0);
+	atomic_store(&s->put_sleeps, 0);
+	atomic_store(&s->get_sleeps, 1);
+}
+
 /* Bytes that can be got; a lying putter yields at most the size. */
 static inline uint32_t ring_used(const struct ring *r)
 {
@@ -42,6 +51,13 @@ static inline uint32_t ring_used(const struct ring *r)
 			atomic_load_explicit(&r->shared->head, memory_order_acquire);	/* pairs with ring_get */
 
 	return used <= r->size ? used : r->size;
+}
+
+/* Has the peer broken the protocol?  Only a lie makes more bytes than the ring holds; whoever finds this stops the peer. */
+static inline bool ring_broken(const struct ring *r)
+{
+	return atomic_load_explicit(&r->shared->tail, memory_order_acquire) -
+	       atomic_load_explicit(&r->shared->head, memory_order_acquire) > r->size;
 }
 
 static inline uint32_t ring_space(const struct ring *r)

@@ -9,11 +9,14 @@
 
 #include "mem.h"
 #include "root.h"
+#include "serial.h"
 #include "system.h"
 #include "word.h"
 
 #define VERSION		"Trivet 0.1"
 #define LOG_LINE	128u
+#define STATUS_LINE	128u
+#define DRIVER_SERIAL	"serial"
 
 static void cmd_help(unsigned count, char **word);
 
@@ -59,16 +62,26 @@ static void status_exits(const struct vm *v)
 	shell_print("  unclaimed       %lu accesses to addresses of no device", atomic_load(&v->shared->status.unclaimed));
 }
 
-static void cmd_status(unsigned count, char **word)
+/* Does @word name the serial driver, and no VM? */
+static bool is_driver(const char *word)
+{
+	return str_equal(word, DRIVER_SERIAL) && !vms_find(word);
+}
+
+static void status_driver(void)
+{
+	char line[STATUS_LINE];
+
+	serial_status(line, sizeof(line));
+	shell_print("driver " DRIVER_SERIAL ": %s", line);
+}
+
+static void status_vm(const struct vm *v)
 {
 	static const char *const restart[] = { "never", "on-failure", "always" };
-	const struct vm *v = shell_vm(word[1]);
 	struct sys_domain_info info;
 	char buf[WORD_SIZE];
 
-	(void)count;
-	if (!v)
-		return;
 	shell_print("%s: %s", v->config->name, vm_phase_text(v));
 	shell_print("  memory          %s", word_size(v->config->memory, buf));
 	shell_print("  cpus            %u, priority %u", v->config->cpus, v->config->priority);
@@ -76,7 +89,7 @@ static void cmd_status(unsigned count, char **word)
 		shell_print("  budget          %u us of each %u us", v->config->budget_us, v->config->period_us);
 	shell_print("  kernel          %s%s%s", v->config->kernel, v->config->initrd[0] ? ", initrd " : "", v->config->initrd);
 	shell_print("  command line    %s", v->config->cmdline);
-	shell_print("  restart         %s; started %u times", restart[v->config->restart], v->starts);
+	shell_print("  restart         %s; starts so far: %u", restart[v->config->restart], v->starts);
 	shell_print("  CPU time        %s", seconds(vm_consumed(v), buf));
 	if (v->phase == VM_RUNNING) {
 		shell_print("  runs since      %s", seconds(clock_now() - v->started, buf));
@@ -88,7 +101,21 @@ static void cmd_status(unsigned count, char **word)
 		shell_print("  last end        %s%s%s", vm_exit_text(v->last_exit), v->last_reason[0] ? ": " : "", v->last_reason);
 }
 
-/* The last lines that @next hands out byte by byte. */
+static void cmd_status(unsigned count, char **word)
+{
+	const struct vm *v;
+
+	(void)count;
+	if (is_driver(word[1])) {
+		status_driver();
+		return;
+	}
+	v = shell_vm(word[1]);
+	if (v)
+		status_vm(v);
+}
+
+/* Makes lines of bytes. */
 struct log_reader {
 	char line[LOG_LINE + 1];
 	unsigned length;
@@ -209,9 +236,14 @@ static void cmd_stop(unsigned count, char **word)
 static void cmd_restart(unsigned count, char **word)
 {
 	bool force;
-	struct vm *v = vm_and_force(count, word, &force);
+	struct vm *v;
 	const char *wrong;
 
+	if (is_driver(word[1])) {
+		serial_restart();
+		return;
+	}
+	v = vm_and_force(count, word, &force);
 	if (!v)
 		return;
 	wrong = v->phase == VM_STOPPED ? vm_start(v) : vm_stop(v, force, true);
@@ -263,5 +295,6 @@ static void cmd_help(unsigned count, char **word)
 	(void)word;
 	for (unsigned i = 0; i < command_count; i++)
 		shell_print("  %-9s%-13s  %s", commands[i].name, commands[i].args, commands[i].help);
-	shell_print("A VM is given by its name or number.  %s h lists the keys of the console.", console_key(&root.console, key));
+	shell_print("A VM is given by its name or number; status and restart also know the driver " DRIVER_SERIAL ".");
+	shell_print("%s h lists the keys of the console.", console_key(&root.console, key));
 }

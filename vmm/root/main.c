@@ -138,6 +138,8 @@ static void front_choose(void)
 	for (unsigned i = 0; i < root.config.vm_count; i++)
 		if (str_equal(root.config.vm[i].name, root.config.front))
 			console_show(&root.console, i + 1, false);
+	if (root.console.front == CONSOLE_SHELL)
+		shell_shown();
 }
 
 static NORETURN void root_main(void)

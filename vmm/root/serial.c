@@ -63,6 +63,9 @@ static void shared_renew(void)
 	uint32_t tail = atomic_load(&shared->tx.tail), head = atomic_load(&shared->tx.head);
 
 	memset(shared, 0, offsetof(struct serial_shared, pad));
+	ring_init(&shared->rx);
+	ring_init(&shared->tx);
+	ring_init(&shared->log);
 	if (tail - head <= SERIAL_TX_SIZE) {
 		atomic_store(&shared->tx.tail, tail);
 		atomic_store(&shared->tx.head, head);
@@ -133,6 +136,11 @@ static void serial_log(void)
 static void serial_signalled(void *arg)
 {
 	(void)arg;
+	if (ring_broken(&rx) || ring_broken(&tx) || ring_broken(&log_ring)) {
+		root_say("driver serial: has broken the protocol of its rings and is started again");
+		serial_restart();
+		return;
+	}
 	serial_log();
 	if (!told_ready && serial_ready()) {
 		told_ready = true;
@@ -178,6 +186,22 @@ static void serial_ended(void *arg)
 	if (policy_ended(&policy, CONFIG_RESTART_ALWAYS, VM_EXIT_RESET, now, root.tsc_hz, &start) == POLICY_RESTART)
 		event_timer_set(&root.loop, &restart, start);
 	root_say("driver serial: has ended (%s) and is started again", why);
+}
+
+void serial_restart(void)
+{
+	event_timer_cancel(&restart);
+	child_end(&child);
+	serial_start(NULL);
+}
+
+void serial_status(char *buf, size_t size)
+{
+	if (!serial_ready())
+		fmt_buf(buf, size, expected ? "starting" : "not there");
+	else
+		fmt_buf(buf, size, "running, %lu interrupts, %lu bytes lost, %lu line errors", atomic_load(&shared->interrupts),
+			atomic_load(&shared->overruns), atomic_load(&shared->line_errors));
 }
 
 /* The module is called like the image, with or without ".elf". */

@@ -17,6 +17,10 @@ struct ring *serial_tx(void);
 struct ring *serial_rx(void);
 /* Tell it, if it sleeps, that bytes were put or taken. */
 void serial_wake(void);
+/* Take the driver down and start it again; everything that it has not sent yet is sent by its successor. */
+void serial_restart(void);
+/* What it has done so far, for people, in one line, to @buf. */
+void serial_status(char *buf, size_t size);
 /* Has everything that was put into the ring left the wire? */
 bool serial_drained(void);
 

@@ -39,15 +39,14 @@ static void prompt(void)
 {
 	busy = false;
 	waits_for = NULL;
-	line_redraw(&line);
-	put_echo();
+	put(PROMPT, sizeof(PROMPT) - 1);
+	put(line.text, line.length);
 	at_prompt = true;
 }
 
 void shell_init(void)
 {
 	line_init(&line, PROMPT);
-	prompt();
 }
 
 void shell_print(const char *fmt, ...)
@@ -71,9 +70,10 @@ static void clear_prompt(void)
 	at_prompt = false;
 }
 
+/* In the background there is none: shell_shown() makes it. */
 static void restore_prompt(void)
 {
-	if (!busy && !in_text)
+	if (!busy && !in_text && root.console.front == CONSOLE_SHELL)
 		prompt();
 }
 

@@ -112,10 +112,11 @@ static void log_write(const char *text, size_t length)
 
 /* --- input --- */
 
-static void term_act(enum console_action action, uint8_t byte)
+static void term_act(uint8_t byte)
 {
-	switch (action) {
+	switch (console_input(&root.console, byte)) {
 	case CONSOLE_SWITCHED:
+		event_timer_cancel(&stall);
 		stalled = false;
 		if (root.console.front == CONSOLE_SHELL)
 			shell_shown();
@@ -126,26 +127,30 @@ static void term_act(enum console_action action, uint8_t byte)
 	case CONSOLE_INPUT:
 		if (root.console.front == CONSOLE_SHELL)
 			shell_input(byte);
+		else
+			vm_input(vms_get(root.console.front - 1), byte);
 		break;
 	case CONSOLE_NOTHING:
 		break;
 	}
 }
 
-/* One byte typed; false: the VM in front cannot take it now. */
-static bool term_byte(uint8_t byte)
+/* Would @byte go to a VM that has no room for it?  After a while it is let through all the same, and dropped there. */
+static bool term_must_wait(uint8_t byte)
 {
-	struct console *c = &root.console;
-	bool for_vm = c->front != CONSOLE_SHELL &&
-		      (c->state == CONSOLE_NORMAL ? byte != c->prefix : c->state == CONSOLE_PREFIXED && byte == c->prefix);
+	const struct console *c = &root.console;
+	bool literal = c->state == CONSOLE_PREFIXED && byte == c->prefix;
 
-	if (for_vm && !vm_input(vms_get(c->front - 1), byte) && !stalled) {
-		if (!event_timer_armed(&stall))
-			event_timer_set(&root.loop, &stall, root_after_ms(STALL_MS));
+	if (c->front == CONSOLE_SHELL || !(literal || (c->state == CONSOLE_NORMAL && byte != c->prefix)))
+		return false;
+	if (vm_takes_input(vms_get(c->front - 1))) {
+		event_timer_cancel(&stall);
+		stalled = false;
 		return false;
 	}
-	term_act(console_input(c, byte), byte);
-	return true;
+	if (!stalled && !event_timer_armed(&stall))
+		event_timer_set(&root.loop, &stall, root_after_ms(STALL_MS));
+	return !stalled;
 }
 
 static void term_input(void)
@@ -153,16 +158,18 @@ static void term_input(void)
 	struct ring *rx = serial_rx();
 
 	for (uint32_t left = rx->size; left; left--) {
+		uint8_t byte;
+
 		if (!ring_used(rx)) {
 			if (ring_sleep_data(rx))
 				return;
 			continue;
 		}
-		if (!term_byte(ring_peek(rx, 0)))
+		byte = ring_peek(rx, 0);
+		if (term_must_wait(byte))
 			return;			/* the VM signals when it has room, or the stall timer decides */
-		ring_skip(rx, 1);
-		if (!stalled)
-			event_timer_cancel(&stall);
+		ring_skip(rx, 1);		/* before it acts: it may restart the driver, and the ring with it */
+		term_act(byte);
 	}
 	term_again();
 }

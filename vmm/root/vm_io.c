@@ -56,15 +56,24 @@ void vm_drain(struct vm *v)
 		vm_signal(v);
 }
 
-bool vm_input(struct vm *v, uint8_t byte)
+bool vm_is_broken(const struct vm *v)
+{
+	return ring_broken(&v->input) || ring_broken(&v->output) || ring_broken(&v->log);
+}
+
+/* When it does not run nobody is there to read it: then everything is taken, and forgotten. */
+bool vm_takes_input(struct vm *v)
+{
+	return v->phase != VM_RUNNING || ring_space(&v->input) || !ring_sleep_space(&v->input);
+}
+
+void vm_input(struct vm *v, uint8_t byte)
 {
 	if (v->phase != VM_RUNNING)
-		return true;			/* nobody is there to read it */
-	if (!ring_put(&v->input, &byte, 1) && (ring_sleep_space(&v->input) || !ring_put(&v->input, &byte, 1)))
-		return false;
+		return;
+	ring_put(&v->input, &byte, 1);
 	if (ring_wake_getter(&v->input))
 		vm_signal(v);
-	return true;
 }
 
 void vm_request(struct vm *v, uint32_t request)

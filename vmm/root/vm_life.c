@@ -17,6 +17,7 @@
 #define VM_FORCE_MS		2000u		/* for a monitor to stop by itself before it is destroyed */
 
 static void vm_signalled(void *arg);
+static void vm_ended(struct vm *v, enum vm_exit exit, const char *reason);
 static void vm_check(void *arg);
 static void vm_timer(void *arg);
 
@@ -49,6 +50,8 @@ static void vm_signalled(void *arg)
 	struct vm *v = arg;
 
 	vm_look(v);
+	if (v->phase == VM_RUNNING && vm_is_broken(v))
+		vm_ended(v, VM_EXIT_MONITOR, "it has broken the protocol of the console");
 	term_run();
 }
 
@@ -113,6 +116,9 @@ void vm_start_or_say(struct vm *v)
 static void vm_prepared(struct vm *v)
 {
 	memset(v->shared, 0, sizeof(*v->shared));
+	ring_init(&v->shared->input);
+	ring_init(&v->shared->output);
+	ring_init(&v->shared->log);
 	console_restarted(&root.console, v->index + 1);
 	v->ended = v->ran = false;
 	v->starts++;

@@ -109,8 +109,12 @@ void vm_scrub(struct vm *v, enum vm_phase phase);
 
 /* --- vm_io.c --- */
 
-/* Console input for the guest; false: no room. */
-bool vm_input(struct vm *v, uint8_t byte) MUST_USE;
+/* Is there room for console input?  If not, the monitor will signal when there is. */
+bool vm_takes_input(struct vm *v) MUST_USE;
+/* Console input for the guest; dropped when there is no room. */
+void vm_input(struct vm *v, uint8_t byte);
+/* Has its monitor broken the protocol of the rings? */
+bool vm_is_broken(const struct vm *v);
 /* Take the output that the console has room for, and the log. */
 void vm_drain(struct vm *v);
 /* Set VM_REQUEST_* for its monitor. */
