@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Which virtualization back-end this CPU needs. */
 #include <arch/virt.h>
-#include <kernel/log.h>
 #include <kernel/panic.h>
 
 #include "features.h"
@@ -12,13 +11,12 @@ extern const struct virt_ops svm_ops;	/* arch/svm */
 
 enum tv_err virt_probe(void)
 {
-	if (!cpu_has(FEATURE_SVM)) {
-		if (cpu_has(FEATURE_VMX))
-			log_error("cannot run: this CPU has VMX, for which this version has no support; it needs AMD SVM");
-		else
-			log_error("cannot run: this CPU has no hardware virtualization (SVM: CPUID 8000_0001 ECX bit 2)");
-		return TV_EUNSUP;
-	}
+	if (!cpu_has(FEATURE_SVM) && cpu_has(FEATURE_VMX))
+		cannot_run("this CPU has VMX, for which there is no support yet: an AMD CPU with SVM is needed");
+	if (!cpu_has(FEATURE_SVM))
+		cannot_run("this CPU has no hardware virtualization (SVM: CPUID 8000_0001 ECX bit 2)");
 	virt = &svm_ops;
-	return virt->cpu_on();
+	if (virt->cpu_on())
+		cannot_run("the CPU refuses %s; the line above says why", virt->name);
+	return TV_OK;
 }
