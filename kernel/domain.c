@@ -125,9 +125,6 @@ void domain_destroy(struct domain *d)
 	struct quota *payer = &d->object.payer->quota;
 
 	hook_clear(&d->watch);
-	if (d->ports)
-		quota_frames_free(&d->quota, d->ports, PORT_MAP_PAGES);
-	d->ports = NULL;
 	CHECK(d->quota.used == 0 && cpu_self()->loaded != d);
 	CHECK(quota_return(&d->quota, payer, d->quota.limit));
 }

@@ -110,6 +110,10 @@ void grant_end(struct grant *g)
 		port_mark(g->domain, g, false);
 		port_bounds(g->domain);
 		sched_load_ports(g->domain);
+		if (list_empty(&g->domain->grants)) {
+			quota_frames_free(&g->domain->quota, g->domain->ports, PORT_MAP_PAGES);
+			g->domain->ports = NULL;
+		}
 	} else {
 		CHECK((g->msrs ? virt->msrs : virt->ports)(g->vcpu, g->base, g->count, false, g->quota) == TV_OK);
 	}

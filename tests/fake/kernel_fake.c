@@ -54,8 +54,6 @@ void *frame_alloc_many(unsigned count)
 {
 	void *p;
 
-	if (fake.fail_at && --fake.fail_at == 0)
-		return NULL;
 	if (fake.frames + count > fake.frame_limit)
 		return NULL;
 	p = aligned_alloc(PAGE_SIZE, count * PAGE_SIZE);
@@ -468,7 +466,6 @@ void fake_shutdown(void)
 {
 	uint64_t keep = sel_ram + 2;
 
-	fake.fail_at = 0;
 	fake.fail_route = 0;
 	assert_ptr_equal(fake_current()->domain, root);
 	for (uint64_t sel = 1; sel < TV_SEL_MAX; sel++)

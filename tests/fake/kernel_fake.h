@@ -30,7 +30,6 @@
 struct fake_kernel {
 	uint64_t frames;		/* allocated                                                   */
 	uint64_t frame_limit;
-	unsigned fail_at;		/* the n-th frame allocation from now on fails; 0: none        */
 	uint64_t armed;			/* deadline of the hardware timer                              */
 	unsigned arms, flushes, drops, ipis, port_loads, vcpu_flushes, forgets, switches;
 	uint64_t space;			/* physical address in CR3                                     */
