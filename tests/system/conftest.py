@@ -44,7 +44,7 @@ class Console(pexpect.spawn):
         self.expect_exact(prompt)
         return self.before.decode(errors="replace")
 
-    def status(self):
+    def end(self):
         """Exit status of `trivet run`, once it has ended."""
         self.expect(pexpect.EOF)
         self.close()

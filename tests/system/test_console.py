@@ -35,7 +35,7 @@ def test_two_guests_share_a_cpu_and_both_reach_a_shell(console):
     child.sendline("")
     child.expect_exact(web)
     child.sendline("poweroff -f")
-    assert child.status() == 0
+    assert child.end() == 0
 
 
 def test_the_prefix_twice_is_a_literal(console):
@@ -46,7 +46,7 @@ def test_the_prefix_twice_is_a_literal(console):
     child.send("a" + PREFIX + PREFIX + "b")
     child.expect_exact("a^Ab")
     child.sendline("poweroff -f")
-    assert child.status() == 0
+    assert child.end() == 0
 
 
 @pytest.mark.parametrize("key", ["h", "?"])
@@ -59,7 +59,7 @@ def test_help_and_unknown_keys_print_the_keys_and_forward_nothing(console, key):
     child.expect_exact("42")
     child.expect_exact(prompt)
     child.sendline("poweroff -f")
-    assert child.status() == 0
+    assert child.end() == 0
 
 
 def test_another_prefix_is_obeyed(console, tmp_path):
@@ -70,7 +70,7 @@ def test_another_prefix_is_obeyed(console, tmp_path):
     child.send("\x140")
     child.expect_exact(SHELL)
     child.sendline("poweroff")
-    assert child.status() == 0
+    assert child.end() == 0
 
 
 def test_the_shell_lists_its_commands(shell):
@@ -105,7 +105,7 @@ def test_a_stopped_guest_is_started_again(console, tmp_path):
     child.send(PREFIX + "0")
     child.expect_exact(SHELL)
     child.sendline("poweroff")
-    assert child.status() == 0
+    assert child.end() == 0
 
 
 def test_wrong_commands_get_one_line(shell):
@@ -117,9 +117,9 @@ def test_wrong_commands_get_one_line(shell):
 
 def test_reboot_resets_the_machine(shell):
     shell.sendline("reboot")
-    assert shell.status() == 6
+    assert shell.end() == 6
 
 
 def test_poweroff_of_the_shell_is_a_clean_one(shell):
     shell.sendline("poweroff")
-    assert shell.status() == 0
+    assert shell.end() == 0
