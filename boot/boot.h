@@ -41,7 +41,7 @@ bool ranges_ram(const struct boot_info *info, uint64_t base, uint64_t size);
 /* Append a module whose command line ends within @max characters of @cmdline. */
 bool modules_add(struct boot_info *info, uint64_t base, uint64_t size, const char *cmdline, size_t max,
 		 struct boot_error *err) MUST_USE;
-/* Modules are page aligned, not empty, in RAM, below the window's end, and overlap neither the kernel nor each other. */
+/* Modules that are not empty are page aligned, in RAM, below the window's end, and overlap neither the kernel nor each other. */
 bool modules_check(const struct phys_window *mem, const struct boot_info *info, uint64_t kernel_start, uint64_t kernel_end,
 		   struct boot_error *err) MUST_USE;
 

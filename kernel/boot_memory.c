@@ -77,8 +77,9 @@ static void add_holes(struct area_list *l)
 	add_hole(l, (uint64_t)kernel_phys_start, (uint64_t)kernel_phys_end);
 	add_hole(l, MSI_BASE, MSI_END);
 	for (unsigned i = 0; i < boot_info.module_count; i++)
-		add_hole(l, boot_info.module[i].base,
-			 align_up(boot_info.module[i].base + boot_info.module[i].size, PAGE_SIZE));
+		if (boot_info.module[i].size)
+			add_hole(l, boot_info.module[i].base,
+				 align_up(boot_info.module[i].base + boot_info.module[i].size, PAGE_SIZE));
 	for (unsigned i = 0; i < pool_count; i++)
 		add_hole(l, pool[i].base, pool[i].end);
 	for (unsigned i = 0; i < n; i++)
@@ -217,11 +218,14 @@ unsigned boot_memory_areas(struct boot_area *out, unsigned max)
 	l.area[l.count++] = (struct boot_area){ .base = LOW_VGA, .size = LOW_ROM - LOW_VGA, .kind = TV_REGION_MMIO };
 	l.area[l.count++] = (struct boot_area){ .base = LOW_ROM, .size = LOW_END - LOW_ROM, .kind = TV_REGION_ACPI };
 	add_rsdp(&l);
-	for (unsigned i = 0; i < boot_info.module_count; i++)
+	for (unsigned i = 0; i < boot_info.module_count; i++) {
+		if (boot_info.module[i].size == 0)
+			continue;
 		l.area[l.count++] = (struct boot_area){
 			.base = boot_info.module[i].base, .size = align_up(boot_info.module[i].size, PAGE_SIZE),
 			.kind = TV_REGION_MODULE, .module = i,
 		};
+	}
 	add_map(&l);
 	sort(&l);
 	while (l.count > max)

@@ -17,6 +17,6 @@ enum tv_err virt_probe(void)
 		cannot_run("this CPU has no hardware virtualization (SVM: CPUID 8000_0001 ECX bit 2)");
 	virt = &svm_ops;
 	if (virt->cpu_on())
-		cannot_run("the CPU refuses %s; the line above says why", virt->name);
+		cannot_run("%s with nested paging is not usable on this machine: the line above says why", virt->name);
 	return TV_OK;
 }

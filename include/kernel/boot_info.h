@@ -21,7 +21,7 @@ struct boot_range {
 };
 
 struct boot_module {
-	uint64_t base, size;	/* physical */
+	uint64_t base, size;	/* physical; an empty file has size 0 and any base */
 	char cmdline[96];	/* its first word is its name */
 };
 

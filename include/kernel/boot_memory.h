@@ -20,7 +20,7 @@ struct boot_area {
 void boot_memory_init(void);
 
 /*
- * Everything else, sorted by address: free RAM, boot modules, ACPI and firmware data, and as MMIO all that is no memory up
+ * Everything else, sorted by address: free RAM, boot modules that are not empty, ACPI and firmware data, and as MMIO all that is no memory up
  * to the CPU's physical address width, without what the kernel itself drives (local APIC, IOAPICs).  Writes at most @max
  * areas to @out and returns their number; when there are more, the smallest are left out, with a line in the log.
  */

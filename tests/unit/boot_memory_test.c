@@ -121,6 +121,7 @@ static void a_machine_is_divided(void **state)
 	ram(KERNEL_RAM, 2 * MIB, BOOT_RAM);
 	module(0x400000, 0x1801);
 	module(0x800000, 0x1000);
+	module(0x900010, 0);
 	rsdp = KERNEL + 0x3f010;
 
 	boot_memory_init();

@@ -291,13 +291,23 @@ static void misplaced_modules_are_named(void **state)
 {
 	(void)state;
 	check_module(0x300000, 0x2fffff, "ends at 0x2fffff before it starts");
-	check_module(0x300000, 0x300000, "module 1 (second) is empty");
 	check_module(0x300010, 0x301000, "not page aligned");
 	check_module(0x201000, 0x202000, "overlaps module 0 (first)");	/* whose last page is 0x201000 */
 	check_module(0x13f000, 0x150000, "overlaps the kernel");
 	check_module(0xf0000, 0xf1000, "is not in RAM");
 	check_module(0x3ef000, 0x3f0001, "is not in RAM");
 	check_module(0xfffff000, 0xffffffff, "is not below");
+}
+
+static void an_empty_module_is_passed_on(void **state)
+{
+	(void)state;
+	tag_mmap(usual, ARRAY_LEN(usual));
+	tag_module(0x200800, 0x200800, "nothing");
+	tag_module(0x200000, 0x201000, "around it");
+	assert_true(parse_ended());
+	assert_true(modules_check(&im.window, &info, KERNEL_START, KERNEL_END, &err));
+	assert_int_equal(info.module_count, 2);
 }
 
 static void more_modules_than_fit_are_an_error(void **state)
@@ -361,6 +371,7 @@ int main(void)
 		T(an_unterminated_string_is_an_error),
 		T(too_long_a_string_is_an_error_not_a_cut),
 		T(misplaced_modules_are_named),
+		T(an_empty_module_is_passed_on),
 		T(more_modules_than_fit_are_an_error),
 		T(a_framebuffer_that_cannot_be_drawn_on_is_none),
 		T(boot_information_out_of_reach_is_an_error),
