@@ -9,8 +9,6 @@
 #include <x86/msr.h>
 #include <x86/seg.h>
 
-#define ATTR_L		BIT(9)
-#define ATTR_DB		BIT(10)
 /* Defined bits of CR4 and EFER, whatever this CPU has. */
 #define CR4_DEFINED	(MASK(12, 0) | MASK(18, 16) | MASK(23, 20))
 #define EFER_DEFINED	(EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE | EFER_SVME | EFER_LMSLE | EFER_FFXSR | MASK(18, 17) | \
@@ -32,7 +30,7 @@ static const char *check_registers(const struct vmcb *b)
 		return "CR0.CD reaches the caches of the host";
 	if (b->cr0 >> 32)
 		return "CR0[63:32] is not zero";
-	if (b->cr3 & ~svm.cr3_valid)
+	if (b->cr3 & ~svm.guest.cr3)
 		return "CR3 has reserved bits";
 	if (b->cr4 & ~CR4_DEFINED)
 		return "CR4 has reserved bits";
@@ -42,7 +40,7 @@ static const char *check_registers(const struct vmcb *b)
 		return "EFER.LME and CR0.PG without CR4.PAE";
 	if (lme && paging && !(b->cr0 & CR0_PE))
 		return "EFER.LME and CR0.PG without CR0.PE";
-	if (lme && paging && b->cs.attr & ATTR_L && b->cs.attr & ATTR_DB)
+	if (lme && paging && b->cs.attr & SEG_L && b->cs.attr & SEG_DB)
 		return "CS.L and CS.D in long mode";
 	if (!(b->efer & EFER_LMA) != !(lme && paging))
 		return "EFER.LMA does not follow EFER.LME and CR0.PG";
@@ -70,11 +68,11 @@ static const char *check_controls(const struct vmcb *b)
 		return "VMRUN is not intercepted";
 	if (b->asid == 0 || b->asid >= svm.asid_count)
 		return "ASID out of range";
-	if (!is_aligned(b->iopm_pa, PAGE_SIZE) || !range_inside(b->iopm_pa, IOPM_SIZE, svm.cr3_valid + 1))
+	if (!is_aligned(b->iopm_pa, PAGE_SIZE) || !range_inside(b->iopm_pa, IOPM_SIZE, svm.guest.cr3 + 1))
 		return "IOPM outside physical memory";
-	if (!is_aligned(b->msrpm_pa, PAGE_SIZE) || !range_inside(b->msrpm_pa, MSRPM_SIZE, svm.cr3_valid + 1))
+	if (!is_aligned(b->msrpm_pa, PAGE_SIZE) || !range_inside(b->msrpm_pa, MSRPM_SIZE, svm.guest.cr3 + 1))
 		return "MSRPM outside physical memory";
-	if (!(b->np_control & NP_ENABLE) || !is_aligned(b->n_cr3, PAGE_SIZE) || b->n_cr3 & ~svm.cr3_valid)
+	if (!(b->np_control & NP_ENABLE) || !is_aligned(b->n_cr3, PAGE_SIZE) || b->n_cr3 & ~svm.guest.cr3)
 		return "nested paging is off, or its root is bad";
 	if (b->tlb_control != TLB_KEEP && b->tlb_control != TLB_FLUSH_ALL && !(b->tlb_control == TLB_FLUSH_ASID && svm.flush_asid))
 		return "TLB_CONTROL is reserved, or needs flush-by-ASID";

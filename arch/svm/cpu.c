@@ -3,19 +3,15 @@
 #include "svm.h"
 
 #include <abi/info.h>
-#include <arch/fpu.h>
-#include <arch/machine.h>
 #include <kernel/boot_info.h>
 #include <kernel/log.h>
 #include <mm/frame.h>
 #include <x86/cr.h>
 #include <x86/msr.h>
 
-/* APM volume 3, "CPUID Fn8000_0001_ECX/EDX", "Fn8000_0008_EBX", "Fn8000_000A_EDX"; and the standard leaves 1 and 7. */
+/* APM volume 3, "CPUID Fn8000_0001_ECX/EDX", "Fn8000_0008_EBX", "Fn8000_000A_EDX"; and the standard leaf 7. */
 #define CPUID_EXT_SVM		BIT(2)		/* 8000_0001 ECX */
-#define CPUID_EXT_FFXSR		BIT(25)		/* 8000_0001 EDX */
-#define CPUID_EXT_PAGE1G	BIT(26)
-#define CPUID_EXT_RDTSCP	BIT(27)
+#define CPUID_EXT_PAGE1G	BIT(26)		/* 8000_0001 EDX */
 #define CPUID_8_INVLPGB		BIT(3)
 #define CPUID_8_RDPRU		BIT(4)
 #define CPUID_8_MCOMMIT		BIT(8)
@@ -24,15 +20,7 @@
 #define CPUID_SVM_CLEAN		BIT(5)
 #define CPUID_SVM_FLUSH_ASID	BIT(6)
 #define CPUID_SVM_DECODE	BIT(7)
-#define CPUID_1_PCID		BIT(17)		/* ECX */
-#define CPUID_7_FSGSBASE	BIT(0)		/* EBX */
-#define CPUID_7_SMEP		BIT(7)
-#define CPUID_7_INVPCID		BIT(10)
-#define CPUID_7_SMAP		BIT(20)
-#define CPUID_7_UMIP		BIT(2)		/* ECX */
-#define CPUID_7_PKU		BIT(3)
-#define CPUID_7_RDPID		BIT(22)
-
+#define CPUID_7_INVPCID		BIT(10)		/* EBX */
 #define CPUID_1_HYPERVISOR	BIT(31)		/* ECX */
 
 #define CPUID_HYPERVISOR	0x40000000u
@@ -40,9 +28,6 @@
 #define CPUID_EXT		0x80000001u
 #define CPUID_EXT_8		0x80000008u
 #define CPUID_SVM		0x8000000au
-
-#define CR4_ALWAYS	(CR4_VME | CR4_PVI | CR4_TSD | CR4_DE | CR4_PSE | CR4_PAE | CR4_MCE | CR4_PGE | CR4_PCE | CR4_OSFXSR | \
-			 CR4_OSXMMEXCPT)
 
 struct svm_features svm;
 
@@ -74,29 +59,6 @@ static bool use(bool there, const char *name)
 	return there && !boot_option_has("off", name);
 }
 
-/* CR4 bits that a guest may set: those of the CPU whose state the kernel switches. */
-static uint64_t guest_cr4(uint64_t xcr0)
-{
-	struct cpuid_regs r = cpuid(7, 0);
-	uint64_t cr4 = CR4_ALWAYS;
-
-	if (cpuid(1, 0).ecx & CPUID_1_PCID)
-		cr4 |= CR4_PCIDE;
-	if (r.ebx & CPUID_7_FSGSBASE)
-		cr4 |= CR4_FSGSBASE;
-	if (r.ebx & CPUID_7_SMEP)
-		cr4 |= CR4_SMEP;
-	if (r.ebx & CPUID_7_SMAP)
-		cr4 |= CR4_SMAP;
-	if (r.ecx & CPUID_7_UMIP)
-		cr4 |= CR4_UMIP;
-	if (xcr0)
-		cr4 |= CR4_OSXSAVE;
-	if (r.ecx & CPUID_7_PKU && xcr0 & XCR0_PKRU)
-		cr4 |= CR4_PKE;
-	return cr4;
-}
-
 /* Is this QEMU's emulator, whose SVM differs from silicon in ways that must be known here? */
 static bool on_qemu(void)
 {
@@ -121,17 +83,13 @@ static void svm_find_features(struct svm_features *f)
 	f->npt_2m = use(true, "npt2m");
 	f->npt_1g = f->npt_2m && use(ext.edx & CPUID_EXT_PAGE1G, "npt1g");
 	f->asid_count = rev.ebx;
-	f->tsc_aux = ext.edx & CPUID_EXT_RDTSCP || leaf7.ecx & CPUID_7_RDPID;
 	f->qemu = on_qemu();
 	f->icpt2 = leaf8 & CPUID_8_RDPRU ? ICPT2_RDPRU : 0;
 	f->icpt3 = (leaf8 & CPUID_8_INVLPGB ? ICPT3_INVLPGB | ICPT3_INVLPGB_ILLEGAL | ICPT3_TLBSYNC : 0) |
 		   (leaf8 & CPUID_8_MCOMMIT ? ICPT3_MCOMMIT : 0);
 	f->icpt3_invlpg = leaf7.ebx & CPUID_7_INVPCID ? ICPT3_INVPCID : 0;
-	f->xcr0 = fpu_xcr0();
-	f->cr3_valid = MASK(machine_phys_bits() - 1, 0);
-	f->cr4_valid = guest_cr4(f->xcr0);
 	f->cr4_host = read_cr4() & CR4_MCE;
-	f->efer_valid = EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE | (ext.edx & CPUID_EXT_FFXSR ? EFER_FFXSR : 0);
+	guest_limits_init(&f->guest, cpuid(1, 0).ecx, leaf7.ebx, leaf7.ecx, ext.edx);
 }
 
 /* Can a guest that was started with the features @have run on a CPU with @here? */
@@ -139,8 +97,7 @@ static bool svm_features_cover(const struct svm_features *here, const struct svm
 {
 	return here->next_rip >= have->next_rip && here->decode >= have->decode && here->flush_asid >= have->flush_asid &&
 	       here->npt_1g >= have->npt_1g && here->clean >= have->clean && here->asid_count >= have->asid_count &&
-	       here->tsc_aux >= have->tsc_aux && !(have->cr4_valid & ~here->cr4_valid) &&
-	       !(have->efer_valid & ~here->efer_valid) && !(have->xcr0 & ~here->xcr0) &&
+	       guest_limits_cover(&here->guest, &have->guest) &&
 	       here->icpt2 == have->icpt2 && here->icpt3 == have->icpt3 && here->icpt3_invlpg == have->icpt3_invlpg;
 }
 
@@ -193,7 +150,7 @@ enum tv_err svm_cpu_on(void)
 	/* The CPU's number in the upper half makes generations of different CPUs differ; 0 is nobody's.  The first entry begins one. */
 	c->asid_generation = (svm_cpu_id() + 1ull) << 48;
 	c->asid_next = svm.asid_count;
-	if (svm.tsc_aux)
+	if (svm.guest.tsc_aux)
 		wrmsr(MSR_TSC_AUX, 0);
 	wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SVME);
 	wrmsr(MSR_VM_HSAVE_PA, frame_pa(c->hsave).v);
@@ -218,7 +175,7 @@ void svm_cpu_off(void)
 static uint64_t svm_feature_bits(void)
 {
 	return TV_FEAT_SVM | (svm.next_rip ? TV_FEAT_NEXT_RIP : 0) | (svm.decode ? TV_FEAT_DECODE_ASSIST : 0) |
-	       (svm.xcr0 ? TV_FEAT_XSAVE : 0) | (svm.npt_1g ? TV_FEAT_GUEST_1G : 0);
+	       (svm.guest.xcr0 ? TV_FEAT_XSAVE : 0) | (svm.npt_1g ? TV_FEAT_GUEST_1G : 0);
 }
 
 const struct virt_ops svm_ops = {

@@ -23,7 +23,7 @@ static void load_registers(const struct svm_vcpu *s, const struct vmcb *b, struc
 		wrmsr(MSR_TSC_AUX, s->tsc_aux);
 		c->tsc_aux = s->tsc_aux;
 	}
-	if (s->xcr0_load != svm.xcr0)
+	if (s->xcr0_load != svm.guest.xcr0)
 		xsetbv(0, s->xcr0_load);
 }
 
@@ -35,12 +35,12 @@ static inline void save_xcr0(struct svm_vcpu *s)
 	if (unlikely(svm.qemu) && s->cr4 & CR4_OSXSAVE) {
 		xcr0 = svm_xgetbv();
 		if (unlikely(xcr0 != s->xcr0)) {
-			s->xcr0 = xcr0 & svm.xcr0;
+			s->xcr0 = xcr0 & svm.guest.xcr0;
 			svm_update_xcr0(s);
 		}
 	}
-	if (unlikely(xcr0 != svm.xcr0))
-		xsetbv(0, svm.xcr0);
+	if (unlikely(xcr0 != svm.guest.xcr0))
+		xsetbv(0, svm.guest.xcr0);
 }
 
 /* Does the monitor ask for something, or did the last entries leave something to do?  Not 0: yes. */

@@ -4,6 +4,7 @@
 #define SVM_SVM_H
 
 #include <abi/exit.h>
+#include <arch/guest_state.h>
 #include <arch/virt.h>
 #include <kernel/vcpu.h>
 #include <lib/base.h>
@@ -17,18 +18,14 @@ struct svm_features {
 	bool decode;		/* instruction bytes, operands of MOV CR and MOV DR    */
 	bool flush_asid;	/* TLB_FLUSH_ASID                                      */
 	bool npt_2m, npt_1g;
-	bool tsc_aux;		/* the MSR exists                                      */
 	bool qemu;		/* QEMU's emulator: the interrupt shadow is not loaded on
 				   entry, and breakpoints stay armed after an exit     */
 	uint32_t clean;		/* CLEAN_ALL, or 0 without VMCB clean bits             */
 	uint32_t asid_count;	/* usable: 1 to asid_count - 1                         */
 	uint32_t icpt2, icpt3;	/* mandatory intercepts that not every CPU has         */
 	uint32_t icpt3_invlpg;	/* the same, for TV_ICPT_INVLPG                        */
-	uint64_t cr3_valid;	/* bits that a guest may set                           */
-	uint64_t cr4_valid;
 	uint64_t cr4_host;	/* bits that are set in a guest, whatever it thinks    */
-	uint64_t efer_valid;
-	uint64_t xcr0;		/* of the host, the most a guest may set; 0: no XSAVE  */
+	struct guest_limits guest;
 };
 extern struct svm_features svm;
 
@@ -81,13 +78,13 @@ static inline struct svm_vcpu *svm_of(const struct vcpu *v) { return v->hw; }
 /* One of these members changed: the straight line of svm_run() looks at @attention alone. */
 static inline void svm_update_attention(struct svm_vcpu *s)
 {
-	s->attention = s->window || s->nmi != SVM_NMI_OPEN || s->shutdown || s->dr_open || s->xcr0_load != svm.xcr0;
+	s->attention = s->window || s->nmi != SVM_NMI_OPEN || s->shutdown || s->dr_open || s->xcr0_load != svm.guest.xcr0;
 }
 
 /* @s->xcr0 or CR4.OSXSAVE changed: without that bit no instruction depends on XCR0. */
 static inline void svm_update_xcr0(struct svm_vcpu *s)
 {
-	s->xcr0_load = s->cr4 & CR4_OSXSAVE ? s->xcr0 : svm.xcr0;
+	s->xcr0_load = s->cr4 & CR4_OSXSAVE ? s->xcr0 : svm.guest.xcr0;
 	svm_update_attention(s);
 }
 
