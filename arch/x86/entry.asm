@@ -10,7 +10,8 @@
 
         extern  kernel_hypercall
         extern  trap_exception_user, trap_interrupt_user, trap_interrupt_kernel, trap_paranoid
-        global  syscall_entry, user_return, vector_stubs, cpu_idle, cpu_take_interrupts
+        global  syscall_entry, user_return, vector_stubs, cpu_idle, cpu_idle_hlt, cpu_idle_woken
+        global  cpu_take_interrupts
 
 %include "asm_offsets.inc"
 
@@ -200,9 +201,12 @@ paranoid:
         iretq
 
 ; void cpu_idle(void): STI takes effect after the next instruction, so no interrupt slips in before HLT.
+; An NMI right before the HLT would let one in all the same: its handler skips the HLT.
 cpu_idle:
         sti
+cpu_idle_hlt:
         hlt
+cpu_idle_woken:
         cli
         ret
 

@@ -24,7 +24,7 @@ struct ioapic {
 struct route {
 	const struct ioapic *io;	/* NULL: free */
 	uint32_t gsi, pin;
-	uint64_t rte;			/* as programmed, with the current mask bit */
+	uint64_t rte;			/* as programmed, without the mask bit */
 };
 
 #define ISA_IRQS	16u
@@ -46,13 +46,11 @@ static void reg_write(const struct ioapic *io, uint32_t reg, uint32_t v)
 	io->regs[IOAPIC_DATA / 4] = v;
 }
 
-/* The half with the mask bit comes last when it unmasks, and first when it masks. */
+/* A whole entry, which is masked before its destination changes and stays so. */
 static void rte_write(const struct ioapic *io, uint32_t pin, uint64_t rte)
 {
-	if (rte & IOAPIC_RTE_MASKED)
-		reg_write(io, IOAPIC_REG_RTE(pin), (uint32_t)rte);
+	reg_write(io, IOAPIC_REG_RTE(pin), (uint32_t)(rte | IOAPIC_RTE_MASKED));
 	reg_write(io, IOAPIC_REG_RTE(pin) + 1, (uint32_t)(rte >> 32));
-	reg_write(io, IOAPIC_REG_RTE(pin), (uint32_t)rte);
 }
 
 /* Move the 8259s' vectors away from the exceptions, because even masked ones may raise a spurious interrupt; mask all. */
@@ -84,7 +82,7 @@ void ioapic_init(const struct acpi_info *acpi)
 		io->gsi_base = acpi->ioapic[i].gsi_base;
 		io->entries = (uint32_t)IOAPIC_VERSION_MAX_RTE(reg_read(io, IOAPIC_REG_VERSION)) + 1;
 		for (uint32_t pin = 0; pin < io->entries; pin++)
-			rte_write(io, pin, IOAPIC_RTE_MASKED);
+			rte_write(io, pin, 0);
 		gsi_count = (unsigned)max_u64(gsi_count, (uint64_t)io->gsi_base + io->entries);
 		log_info("IOAPIC %u: interrupts %u to %u", acpi->ioapic[i].id, io->gsi_base, io->gsi_base + io->entries - 1);
 	}
@@ -125,10 +123,10 @@ static uint64_t default_mode(unsigned gsi)
 	return gsi < ISA_IRQS ? isa_mode : pci_mode;
 }
 
-static void route_write(struct route *r, bool masked)
+/* The mask bit is in the lower half, so that one write does it. */
+static void set_mask(const struct route *r, bool masked)
 {
-	r->rte = masked ? r->rte | IOAPIC_RTE_MASKED : r->rte & ~IOAPIC_RTE_MASKED;
-	rte_write(r->io, r->pin, r->rte);
+	reg_write(r->io, IOAPIC_REG_RTE(r->pin), (uint32_t)(r->rte | (masked ? IOAPIC_RTE_MASKED : 0)));
 }
 
 /* A GSI that is routed already keeps its vector and is programmed anew. */
@@ -152,7 +150,7 @@ enum tv_err irq_route(unsigned gsi, uint32_t flags)
 	r->gsi = gsi;
 	r->pin = gsi - io->gsi_base;
 	r->rte = (uint64_t)arch_cpu()->apic_id << IOAPIC_RTE_DEST_SHIFT | mode | (uint64_t)(VECTOR_DEVICE + (r - routes));
-	route_write(r, true);
+	rte_write(io, r->pin, r->rte);
 	return TV_OK;
 }
 
@@ -161,7 +159,7 @@ void irq_mask(unsigned gsi)
 	struct route *r = route_of(gsi);
 
 	if (r)
-		route_write(r, true);
+		set_mask(r, true);
 }
 
 void irq_unmask(unsigned gsi)
@@ -169,7 +167,7 @@ void irq_unmask(unsigned gsi)
 	struct route *r = route_of(gsi);
 
 	if (r)
-		route_write(r, false);
+		set_mask(r, false);
 }
 
 void irq_unroute(unsigned gsi)
@@ -178,7 +176,7 @@ void irq_unroute(unsigned gsi)
 
 	if (!r)
 		return;
-	rte_write(r->io, r->pin, IOAPIC_RTE_MASKED);
+	rte_write(r->io, r->pin, 0);
 	r->io = NULL;
 }
 
@@ -191,7 +189,7 @@ void ioapic_dispatch(unsigned vector)
 		return;
 	}
 	if (r->rte & IOAPIC_RTE_LEVEL)
-		route_write(r, true);	/* before the EOI, after which the IOAPIC would send it again */
+		set_mask(r, true);	/* before the EOI, after which the IOAPIC would send it again */
 	lapic_eoi();
 	kernel_irq(r->gsi);
 }

@@ -71,6 +71,7 @@ void pat_init(void);
 /* entry.asm */
 void syscall_entry(void);
 extern const uint8_t vector_stubs[256][16];
+extern const char cpu_idle_hlt[], cpu_idle_woken[];	/* the HLT, and the instruction behind it */
 
 /* trap.c: called by entry.asm. */
 NORETURN void trap_exception_user(struct user_frame *f);

@@ -76,6 +76,8 @@ struct user_frame *trap_paranoid(struct user_frame *f)
 	switch (f->vector) {
 	case EXC_NMI:
 		machine()->nmi_count++;
+		if (f->rip == (uint64_t)cpu_idle_hlt)
+			f->rip = (uint64_t)cpu_idle_woken;
 		return NULL;
 	case EXC_MC:
 		machine_check(f);
