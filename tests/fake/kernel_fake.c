@@ -50,24 +50,31 @@ static uint64_t boot_used;
 
 /* --- frames --- */
 
+/* Each allocation has a page before it, by which the next fake_boot() finds what the last test has left. */
+static struct list all_frames = LIST_INIT(all_frames);
+
 void *frame_alloc_many(unsigned count)
 {
-	void *p;
+	char *p;
 
 	if (fake.frames + count > fake.frame_limit)
 		return NULL;
-	p = aligned_alloc(PAGE_SIZE, count * PAGE_SIZE);
-	memset(p, 0, count * PAGE_SIZE);
+	p = aligned_alloc(PAGE_SIZE, (count + 1) * PAGE_SIZE);
+	memset(p, 0, (count + 1) * PAGE_SIZE);
+	list_add_tail(&all_frames, (struct list *)(void *)p);
 	fake.frames += count;
-	return p;
+	return p + PAGE_SIZE;
 }
 
 void *frame_alloc(void) { return frame_alloc_many(1); }
 
 void frame_free_many(void *pages, unsigned count)
 {
+	struct list *link = (struct list *)(void *)((char *)pages - PAGE_SIZE);
+
 	fake.frames -= count;
-	free(pages);
+	list_del(link);
+	free(link);
 }
 
 void frame_free(void *page) { frame_free_many(page, 1); }
@@ -316,6 +323,24 @@ static void enter(void (*what)(void))
 		what();
 }
 
+/* The last test's root: what the kernel knows of it beyond its own memory, then that memory. */
+static void forget_root(void)
+{
+	struct work w = { 1 << 30 };
+
+	derivation_lock = (struct spinlock){ 0 };
+	for (uint64_t sel = TV_SEL_LOG; sel < TV_SEL_MAX; sel++)
+		if (cap_slot(&root->table, sel))
+			assert_true(cap_delete(cap_slot(&root->table, sel), &w));
+	memset(root, 0, sizeof(*root));
+	while (!list_empty(&all_frames)) {
+		struct list *link = all_frames.next;
+
+		list_del(link);
+		free(link);
+	}
+}
+
 void fake_boot(void)
 {
 	if (!root_ram) {
@@ -323,7 +348,7 @@ void fake_boot(void)
 		root_image = aligned_alloc(PAGE_SIZE, PAGE_SIZE);
 	}
 	if (root)
-		memset(root, 0, sizeof(*root));
+		forget_root();
 	memset(&first_cpu, 0, sizeof(first_cpu));
 	memset(&fake, 0, sizeof(fake));
 	fake.frame_limit = 8192;
