@@ -5,7 +5,7 @@
 
 /* One stack per CPU.  The boot CPU's is boot_stack (boot/entry64.asm), with an unmapped page below it. */
 #define KERNEL_STACK_SIZE	16384u
-/* Each of the stacks for NMI, #DF, #MC and #DB. */
-#define IST_STACK_SIZE		4096u
+/* Each of the stacks for NMI, #DF, #MC and #DB: room for a panic. */
+#define IST_STACK_SIZE		8192u
 
 #endif
