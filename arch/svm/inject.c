@@ -17,8 +17,8 @@
 #include <x86/cr.h>
 #include <x86/seg.h>
 
-#define DR6_TRAPS	MASK(3, 0)
 #define DR6_BS		BIT(14)
+#define DR6_CAUSES	(BIT(15) | BIT(13) | MASK(3, 0))	/* all others: BT, BD, B3 to B0 */
 #define VINTR_WINDOW	(VINTR_IRQ | VINTR_PRIORITY_MAX | VINTR_IGNORE_TPR)
 
 /* Exceptions that are faults, whose saved RFLAGS has RF set: all but #DB, #BP, #OF, #DF and #MC. */
@@ -229,12 +229,12 @@ bool svm_step_end(struct svm_vcpu *s)
 	else if (!s->guest_tf)
 		b->rflags &= ~RFLAGS_TF;
 
-	if ((uint32_t)b->exit_code != SVM_EXIT_EXC + EXC_DB || !(b->dr6 & DR6_BS) || s->guest_tf)
+	if ((uint32_t)b->exit_code != SVM_EXIT_EXC + EXC_DB || s->guest_tf)
 		return false;
 	b->dr6 = (b->dr6 & ~DR6_BS) | (s->step_dr6 & DR6_BS);
 	svm_changed(b, CLEAN_DR);
-	/* A breakpoint of the guest may have matched as well. */
-	return !(b->dr6 & ~s->step_dr6 & DR6_TRAPS);
+	/* Something of the guest's own, such as a breakpoint, may have come with it.  (Bochs sets no bit at all.) */
+	return !(b->dr6 & ~s->step_dr6 & DR6_CAUSES);
 }
 
 /* The window of a dummy virtual interrupt opened: report it, unless it was opened for an event that can go in now. */
