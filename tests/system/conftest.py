@@ -12,7 +12,7 @@ TREE = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(TREE / "tools"))
 
 from trivetlib import bundle, machine  # noqa: E402
-from trivetlib.session import Session  # noqa: E402
+from trivetlib.session import Session, Status  # noqa: E402
 
 TRIVET = TREE / "tools" / "trivet"
 LOGS = TREE / "build" / "test"
@@ -76,11 +76,14 @@ def watch(tmp_path, request):
         path.write_bytes(bundle.pack(files if files is not None else [(m.name, m.content()) for m in layout.modules]))
         output = bytearray()
 
-        def on_line(line):
-            return 0 if until is not None and until.encode() in line else None
+        def sink(data):
+            output.extend(data)
+            if until is not None and until.encode() in output:
+                session.finish(Status.POWER_OFF, "seen")
         command = machine.base_command(memory=memory, cpu=cpu)
         command += machine.boot_direct(layout.kernel, path, layout.cmdline if cmdline is None else cmdline)
-        end = Session(command, output.extend, on_line).run(timeout=seconds)
+        session = Session(command, sink)
+        end = session.run(timeout=seconds)
         LOGS.mkdir(parents=True, exist_ok=True)
         (LOGS / f"watch-{request.node.name.replace(os.sep, '-')}.log").write_bytes(output)
         return end, output.decode(errors="replace")
