@@ -37,8 +37,10 @@ static uint32_t icpt_cr(const struct svm_vcpu *s)
 		icpt |= ICPT_READ(4);
 	if (s->intercept & TV_ICPT_CR3)
 		icpt |= ICPT_READ(3) | ICPT_WRITE(3);
+	if (s->intercept & TV_ICPT_CR8)
+		icpt |= ICPT_READ(8) | ICPT_WRITE(8);
 	/* QEMU aborts when a guest lowers CR8 while a virtual interrupt is pending. */
-	if (s->intercept & TV_ICPT_CR8 || s->window)
+	if (s->window)
 		icpt |= ICPT_WRITE(8);
 	return icpt;
 }
