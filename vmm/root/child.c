@@ -116,19 +116,36 @@ static void child_load_segment(struct child *c, const void *elf, const struct el
 		  TV_MAP_READ | (s->flags & ELF_W ? TV_MAP_WRITE : 0) | (s->flags & ELF_X ? TV_MAP_EXEC : 0));
 }
 
-void child_load(struct child *c, const void *elf, size_t size)
+/* "module NAME: WHAT" */
+static void child_fail_module(struct child *c, const struct tv_root_module *m, const char *what)
+{
+	unsigned length = 0;
+
+	while (m->cmdline[length] && m->cmdline[length] != ' ')
+		length++;
+	fmt_buf(c->wrong_text, sizeof(c->wrong_text), "module %.*s: %s", (int)length, m->cmdline, what);
+	child_fail(c, c->wrong_text);
+}
+
+void child_load(struct child *c, const struct tv_root_module *m)
 {
 	struct elf_layout l;
-	static struct elf_error e;		/* @wrong points at it; root has one thread */
+	struct elf_error e;
+	const void *elf;
 
 	if (c->wrong)
 		return;
-	if (!elf_check(elf, size, TV_USER_MIN, CHILD_PROGRAM_END, &l, &e)) {
-		child_fail(c, e.text);
+	elf = mem_module_map(m);
+	if (!elf) {
+		child_fail_module(c, m, "expected an ELF file, it is empty");
+		return;
+	}
+	if (!elf_check(elf, m->size, TV_USER_MIN, CHILD_PROGRAM_END, &l, &e)) {
+		child_fail_module(c, m, e.text);
 		return;
 	}
 	if (l.count > CHILD_SEGMENTS) {
-		child_fail(c, "its program has too many segments");
+		child_fail_module(c, m, "too many segments");
 		return;
 	}
 	c->entry = l.entry;

@@ -10,6 +10,7 @@
 #ifndef ROOT_CHILD_H
 #define ROOT_CHILD_H
 
+#include <abi/info.h>
 #include <abi/status.h>
 #include <lib/base.h>
 #include <rt/start.h>
@@ -36,6 +37,7 @@ struct child {
 	uint32_t slot;			/* in root's selectors                                        */
 	bool alive;			/* its domain exists                                          */
 	const char *wrong;		/* the first thing that went wrong; NULL: nothing             */
+	char wrong_text[160];		/* what @wrong may point at                                   */
 	enum tv_err err;		/* what the kernel said to it; TV_OK: nothing                 */
 	unsigned thread_count;
 	uint64_t entry;
@@ -58,8 +60,8 @@ uint64_t child_sched_sel(const struct child *c, unsigned index);
 
 /* A new domain with @quota bytes of kernel memory and a notification; bit @end_bit of root's notification tells when a thread of it stops. */
 void child_begin(struct child *c, unsigned slot, const char *name, uint64_t quota, unsigned end_bit);
-/* Load the ELF file @elf of @size bytes. */
-void child_load(struct child *c, const void *elf, size_t size);
+/* Load the ELF file that the boot module @m is. */
+void child_load(struct child *c, const struct tv_root_module *m);
 /* Memory @e, which root keeps, appears writable at @addr as area @name. */
 void child_area(struct child *c, const char *name, uint64_t addr, const struct extent *e);
 /* A heap of @size bytes, the area "heap". */

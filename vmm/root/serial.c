@@ -78,17 +78,12 @@ static bool serial_spawn(void)
 	const struct serial_config config = {
 		.port = COM1_PORT, .gsi = COM1_GSI, .baud = COM1_BAUD, .root_signal = BIT(ROOT_BIT_SERIAL),
 	};
-	const void *elf;
 	static bool have_ports;
 	const uint64_t ports = ROOT_SEL_PORTS_SERIAL;
 
 	shared_renew();
 	child_begin(&child, ROOT_CHILD_SERIAL, SERIAL_NAME, SERIAL_QUOTA, ROOT_BIT_SERIAL_END);
-	elf = mem_module_map(module);
-	if (elf)
-		child_load(&child, elf, module->size);
-	else if (!child.wrong)
-		child.wrong = "no ELF file: the module is empty";
+	child_load(&child, module);
 	child_area(&child, "shared", CHILD_SHARED, &shared_extent);
 	child_give(&child, "ntfn", child_ntfn(&child), TV_RIGHT_WAIT | TV_RIGHT_CONTROL, 0, 0);
 	child_give(&child, "root", ROOT_SEL_NTFN, TV_RIGHT_SIGNAL, config.root_signal, 0);

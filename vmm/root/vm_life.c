@@ -25,8 +25,7 @@ void vm_init(struct vm *v, const struct config_vm *config, unsigned index)
 {
 	struct extent e;
 
-	v->config = config;
-	v->index = index;
+	*v = (struct vm){ .config = config, .index = index };
 	v->shared = mem_keep(sizeof(*v->shared), &v->shared_extent);
 	v->input = vm_ring_input(v->shared);
 	v->output = vm_ring_output(v->shared);

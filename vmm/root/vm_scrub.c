@@ -57,13 +57,16 @@ static void scrub_run(void *arg)
 		event_timer_set(&root.loop, &timer, others ? end + (end - begin) : end);
 }
 
+void vm_scrub_init(void)
+{
+	event_timer_init(&timer, scrub_run, NULL);
+}
+
 void vm_scrub(struct vm *v, enum vm_phase phase)
 {
 	v->phase = phase;
 	v->scrub_piece = 0;
 	v->scrub_offset = 0;
-	if (!timer.expired)
-		event_timer_init(&timer, scrub_run, NULL);
 	if (!event_timer_armed(&timer))
 		event_timer_set(&root.loop, &timer, clock_now());
 }

@@ -77,7 +77,6 @@ bool vm_spawn(struct vm *v)
 {
 	struct child *child = &v->child;
 	const struct tv_root_module *m = mem_module(MONITOR_MODULE, NULL);
-	const void *elf;
 	static struct vm_config c;
 
 	c = (struct vm_config){
@@ -87,11 +86,8 @@ bool vm_spawn(struct vm *v)
 	str_copy(c.name, sizeof(c.name), v->config->name);
 	str_copy(c.cmdline, sizeof(c.cmdline), v->config->cmdline);
 	child_begin(child, v->index, v->config->name, monitor_quota(v->config), ROOT_BIT_VM_END + v->index);
-	elf = m ? mem_module_map(m) : NULL;
-	if (elf)
-		child_load(child, elf, m->size);
-	else if (!child->wrong)
-		child->wrong = "no ELF file: the module is empty";
+	if (m)				/* vm_spawn_check() has seen it */
+		child_load(child, m);
 	child_area(child, "shared", CHILD_SHARED, &v->shared_extent);
 	child_heap(child, MONITOR_HEAP);
 	child_give(child, "domain", child_domain(child), TV_RIGHT_MAP, 0, 0);

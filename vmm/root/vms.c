@@ -15,7 +15,8 @@ static bool starting;		/* vms_autostart() is at work: who lives is not known yet
 
 void vms_init(void)
 {
-	for (; count < root.config.vm_count; count++)
+	vm_scrub_init();
+	for (count = 0; count < root.config.vm_count; count++)
 		vm_init(&vms[count], &root.config.vm[count], count);
 }
 

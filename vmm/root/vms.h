@@ -104,6 +104,7 @@ bool vm_spawn(struct vm *v) MUST_USE;
 
 /* --- vm_scrub.c --- */
 
+void vm_scrub_init(void);
 /* Clean the memory of @v in steps, in phase @phase; vm_scrubbed() follows. */
 void vm_scrub(struct vm *v, enum vm_phase phase);
 
