@@ -51,9 +51,13 @@ static void settle(void *arg)
 
 static void service(void)
 {
+	bool put, taken;
+
 	uart_service(&driver.uart);
-	/* Both halves: no short cut, each clears its own flag. */
-	if (ring_wake_getter(&driver.uart.rx) | ring_wake_putter(&driver.uart.tx))
+	/* Both are asked, whatever the first one says: each clears its own flag. */
+	put = ring_wake_getter(&driver.uart.rx);
+	taken = ring_wake_putter(&driver.uart.tx);
+	if (put || taken)
 		signal_root();
 	settle(NULL);
 }

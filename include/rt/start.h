@@ -74,9 +74,6 @@ void *start_area(const struct tv_start *start, const char *name, uint64_t *size)
 const void *start_config(const struct tv_start *start, size_t size);
 
 /* The page that the kernel maps into every domain. */
-static inline const struct tv_info *rt_info(void)
-{
-	return (const struct tv_info *)TV_INFO_ADDR;
-}
+const struct tv_info *rt_info(void);
 
 #endif

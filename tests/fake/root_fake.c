@@ -10,7 +10,6 @@
 #include <lib/elf.h>
 #include <root/mem.h>
 #include <root/root.h>
-#include <root/shell.h>
 #include <root/system.h>
 #include <root/term.h>
 #include <root/vms.h>
@@ -401,8 +400,6 @@ void rt_panic(const char *fmt, ...)
 
 bool system_is_ending(void) { return false; }
 void system_vms_changed(void) { }
-void shell_vm_changed(const struct vm *v) { (void)v; }
-void shell_shown(void) { }
 void term_again(void) { }
 
 void term_run(void)

@@ -11,9 +11,13 @@
 
 #include <cmocka.h>
 #include <root/root.h>
+#include <root/shell.h>
 #include <root_fake.h>
 
 static struct vm *web, *db;
+
+void shell_vm_changed(const struct vm *v) { (void)v; }
+void shell_shown(void) { }
 
 static void config_vm(unsigned index, const char *name, enum config_restart restart)
 {

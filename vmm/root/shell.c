@@ -35,10 +35,14 @@ static void put_echo(void)
 	put(line.echo, line.echo_length);
 }
 
+/* No command is at work.  In the background there is no prompt: shell_shown() makes it. */
 static void prompt(void)
 {
 	busy = false;
 	waits_for = NULL;
+	at_prompt = false;
+	if (root.console.front != CONSOLE_SHELL)
+		return;
 	put(PROMPT, sizeof(PROMPT) - 1);
 	put(line.text, line.length);
 	at_prompt = true;
@@ -70,10 +74,9 @@ static void clear_prompt(void)
 	at_prompt = false;
 }
 
-/* In the background there is none: shell_shown() makes it. */
 static void restore_prompt(void)
 {
-	if (!busy && !in_text && root.console.front == CONSOLE_SHELL)
+	if (!busy && !in_text)
 		prompt();
 }
 

@@ -41,6 +41,11 @@ NORETURN void rt_start(uint64_t arg)
 	sys_thread_exit(rt_main(s));
 }
 
+const struct tv_info *rt_info(void)
+{
+	return (const struct tv_info *)TV_INFO_ADDR;
+}
+
 uint64_t start_cap(const struct tv_start *start, const char *name)
 {
 	for (uint32_t i = 0; i < start->cap_count; i++)
