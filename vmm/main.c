@@ -25,6 +25,8 @@
 #define HOST_INITRD	0x002000000000ull
 #define HOST_RAM	0x010000000000ull	/* aligned for the largest pages */
 
+#define INITRD_WINDOW	(16 * MIB)		/* of the initrd, mapped at a time: page tables for all of it could exceed the quota */
+
 #define CPUS_MAX	1u			/* virtual CPUs that this monitor can start */
 
 /* BIOS data area: what old code looks up in low memory. */
@@ -136,10 +138,10 @@ static uint64_t firmware_place(void)
 	return LAYOUT_ACPI;
 }
 
-/* Map module @name, read-only; NULL after vm_stop(). */
-static const uint8_t *module_map(struct setup *s, const char *name, uint64_t addr, uint64_t size)
+/* Map @size bytes of module @name from @offset on, read-only; NULL after vm_stop(). */
+static const uint8_t *module_map(struct setup *s, const char *name, uint64_t addr, uint64_t offset, uint64_t size)
 {
-	enum tv_err err = sys_mem_map(s->domain, addr, start_cap(s->start, name), 0, align_up(size, PAGE_SIZE), TV_MAP_READ);
+	enum tv_err err = sys_mem_map(s->domain, addr, start_cap(s->start, name), offset, align_up(size, PAGE_SIZE), TV_MAP_READ);
 
 	if (err == TV_OK)
 		return (const uint8_t *)addr;
@@ -147,20 +149,36 @@ static const uint8_t *module_map(struct setup *s, const char *name, uint64_t add
 	return NULL;
 }
 
+/* Copy the initrd to guest-physical address @gpa. */
+static bool initrd_copy(struct setup *s, uint64_t gpa)
+{
+	uint64_t size = s->config->initrd_size;
+
+	for (uint64_t done = 0; done < size; done += INITRD_WINDOW) {
+		uint64_t len = min_u64(size - done, INITRD_WINDOW);
+		const uint8_t *window = module_map(s, "initrd", HOST_INITRD, done, len);
+
+		if (!window || !gmem_write(&vm.mem, (gpa_t){ gpa + done }, window, len))
+			return false;
+		(void)sys_mem_unmap(s->domain, HOST_INITRD, align_up(len, PAGE_SIZE));
+	}
+	return true;
+}
+
 static void explain(const struct vm_config *c, const struct load_error *e)
 {
 	bool kernel = str_equal(e->file, "kernel"), initrd = str_equal(e->file, "initrd");
-	const char *name = kernel ? c->kernel_name : initrd ? c->initrd_name : "";
+	const char *name = kernel ? c->kernel_name : initrd ? c->initrd_name : "", *space = *name ? " " : "";
 
 	if (e->no_bzimage)
 		(void)vm_stop(&vm, VM_EXIT_REFUSED, "kernel %s: no bzImage, this is %s", name, e->text);
 	else if (e->need)
-		(void)vm_stop(&vm, VM_EXIT_REFUSED, "%s %s: %s (%llu KiB needed, %llu KiB there)", e->file, name, e->text,
-			      (unsigned long long)(e->need + KIB - 1) / KIB, (unsigned long long)e->have / KIB);
+		(void)vm_stop(&vm, VM_EXIT_REFUSED, "%s%s%s: %s (%llu KiB needed, %llu KiB there)", e->file, space, name,
+			      e->text, (unsigned long long)(e->need + KIB - 1) / KIB, (unsigned long long)e->have / KIB);
 	else if (e->have)
 		(void)vm_stop(&vm, VM_EXIT_REFUSED, "%s: %s (%llu bytes)", e->file, e->text, (unsigned long long)e->have);
 	else
-		(void)vm_stop(&vm, VM_EXIT_REFUSED, "%s %s: %s", e->file, name, e->text);
+		(void)vm_stop(&vm, VM_EXIT_REFUSED, "%s%s%s: %s", e->file, space, name, e->text);
 }
 
 /* Kernel and initrd into guest memory; afterwards the modules are out of reach again. */
@@ -176,18 +194,14 @@ static bool guest_load(struct setup *s, struct linux_entry *entry)
 
 	boot.e820_count = layout_e820(c->memory, map);
 	boot.rsdp = firmware_place();
-	boot.kernel = module_map(s, "kernel", HOST_KERNEL, c->kernel_size);
-	if (boot.kernel && c->initrd_size)
-		boot.initrd = module_map(s, "initrd", HOST_INITRD, c->initrd_size);
-	if (vm_stopped(&vm))
+	boot.kernel = module_map(s, "kernel", HOST_KERNEL, 0, c->kernel_size);
+	if (!boot.kernel)
 		return false;
 	loaded = linux_load(&vm.mem, &boot, entry, &err);
 	if (!loaded)
 		explain(c, &err);
 	(void)sys_mem_unmap(s->domain, HOST_KERNEL, align_up(c->kernel_size, PAGE_SIZE));
-	if (boot.initrd)
-		(void)sys_mem_unmap(s->domain, HOST_INITRD, align_up(c->initrd_size, PAGE_SIZE));
-	return loaded;
+	return loaded && initrd_copy(s, entry->initrd);
 }
 
 /* Everything up to the first instruction of the guest. */

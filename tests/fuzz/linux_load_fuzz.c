@@ -12,7 +12,7 @@
 #include <asm/bootparam.h>
 
 #define MEMORY		(20 * MIB)
-#define INITRD_MAX	(1 * MIB)
+#define INITRD_MAX	(24 * MIB)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -25,7 +25,7 @@ static void check(bool holds)
 /* Input: 4 bytes initrd size, 4 bytes memory beyond the least, then the file. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static uint8_t *ram, *initrd;
+	static uint8_t *ram;
 	struct e820_entry map[LAYOUT_E820_MAX];
 	struct gmem mem = { .count = 0 };
 	struct linux_boot boot = { .cmdline = "console=ttyS0", .e820 = map };
@@ -38,15 +38,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	memcpy(&initrd_size, data, 4);
 	memcpy(&more, data + 4, 4);
-	if (!ram) {
+	if (!ram)
 		ram = aligned_alloc(PAGE_SIZE, MEMORY);
-		initrd = calloc(1, INITRD_MAX);
-	}
 	memory = LAYOUT_MIN + align_down(more % (MEMORY - LAYOUT_MIN), PAGE_SIZE);
 	check(gmem_add(&mem, (gpa_t){ 0 }, LAYOUT_VGA, ram, true));
 	check(gmem_add(&mem, (gpa_t){ LAYOUT_ROM }, memory - LAYOUT_ROM, ram + LAYOUT_ROM, true));
 	boot.initrd_size = initrd_size % INITRD_MAX;
-	boot.initrd = boot.initrd_size ? initrd : NULL;
 	boot.e820_count = layout_e820(memory, map);
 	boot.kernel_size = size - 8;
 	boot.kernel = malloc(boot.kernel_size ? boot.kernel_size : 1);	/* its own block: one byte too far is seen */

@@ -144,7 +144,7 @@ static bool initrd_place(const struct gmem *m, const struct linux_boot *in, stru
 	uint64_t floor = align_up(p->hdr.pref_address + p->hdr.init_size, PAGE_SIZE);
 	uint64_t limit = (uint64_t)p->hdr.initrd_addr_max + 1, at;
 
-	if (!in->initrd || !in->initrd_size)
+	if (!in->initrd_size)
 		return true;
 	for (unsigned i = 0; i < m->count; i++) {
 		const struct gmem_region *r = &m->region[i];
@@ -157,7 +157,7 @@ static bool initrd_place(const struct gmem *m, const struct linux_boot *in, stru
 		return fail(err, "initrd", "larger than the memory that the kernel leaves for it", in->initrd_size,
 			    limit < floor ? 0 : limit - floor);
 	at = align_down(limit - in->initrd_size, PAGE_SIZE);
-	if (at < floor || !gmem_write(m, (gpa_t){ at }, in->initrd, in->initrd_size))
+	if (at < floor || !gmem_at(m, (gpa_t){ at }, in->initrd_size, true))
 		return fail(err, "initrd", "larger than the memory that the kernel leaves for it", in->initrd_size, limit - floor);
 	p->hdr.ramdisk_image = (uint32_t)at;
 	p->hdr.ramdisk_size = (uint32_t)in->initrd_size;
@@ -244,6 +244,7 @@ bool linux_load(const struct gmem *m, const struct linux_boot *in, struct linux_
 		.gdt_limit = BOOT_GDT_ENTRIES * 8 - 1,
 		.cs = BOOT_CS,
 		.ds = BOOT_DS,
+		.initrd = p->hdr.ramdisk_image,
 	};
 	return true;
 }

@@ -9,8 +9,7 @@
 struct linux_boot {
 	const uint8_t *kernel;
 	uint64_t kernel_size;
-	const uint8_t *initrd;		/* NULL: none */
-	uint64_t initrd_size;
+	uint64_t initrd_size;		/* 0: none.  Only the place is chosen here: the caller copies it there */
 	const char *cmdline;
 	const struct e820_entry *e820;
 	unsigned e820_count;		/* at most LAYOUT_E820_MAX */
@@ -23,6 +22,7 @@ struct linux_entry {
 	uint64_t gdt_base;
 	uint32_t gdt_limit;
 	uint16_t cs, ds;		/* selectors */
+	uint64_t initrd;		/* guest-physical address of the initrd: initrd_size bytes of RAM */
 };
 
 /* What is wrong.  @need and @have are bytes, both 0 if no number says more. */
@@ -34,7 +34,7 @@ struct load_error {
 };
 
 /*
- * Put kernel, initrd, command line, boot parameters, page tables and GDT into guest memory.  On failure @err says why;
+ * Put kernel, command line, boot parameters, page tables and GDT into guest memory.  On failure @err says why;
  * guest memory may then have been written to in part.
  */
 bool linux_load(const struct gmem *m, const struct linux_boot *in, struct linux_entry *out, struct load_error *err) MUST_USE;
