@@ -229,7 +229,7 @@ static inline bool child_call(struct child *c, enum tv_hypercall n, uint64_t a0,
 static inline void child_end(struct child *c)
 {
 	expect_err(sys_domain_destroy(c->domain), TV_OK);
-	expect_err(sys_cap_delete(c->sched), TV_OK);
+	(void)sys_cap_delete(c->sched);		/* not every test has made one */
 	expect_err(sys_cap_delete(c->done), TV_OK);
 	expect_err(sys_cap_delete(c->go), TV_OK);
 }

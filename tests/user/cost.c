@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What hypercalls cost.  Under `-icount shift=0` a tick is an instruction. */
+#include <rt/start.h>
+
+#include "child.h"
+
+#define ROUNDS	1000u
+
+static uint64_t now(void) { return __builtin_ia32_rdtsc(); }
+
+/* The least that @call takes, beyond reading the clock. */
+#define cost(name, call)								\
+	do {										\
+		uint64_t best_ = ~0ull, empty_ = ~0ull, t_;				\
+		for (unsigned i_ = 0; i_ < ROUNDS; i_++) {				\
+			t_ = now();							\
+			empty_ = min_u64(empty_, now() - t_);				\
+			t_ = now();							\
+			(void)(call);							\
+			best_ = min_u64(best_, now() - t_);				\
+		}									\
+		print("cost: %s=%u\n", name, (unsigned)(best_ - empty_));		\
+	} while (0)
+
+uint64_t rt_main(const struct tv_start *start)
+{
+	uint64_t ep = sel_new(), ntfn = sel_new(), bits;
+	struct sys_msg m = { 0 };
+	struct child c;
+
+	(void)start;
+	memory_init();
+	child_domain(&c);
+	expect_err(sys_ep_create(ep), TV_OK);
+	expect_err(sys_ntfn_create(ntfn), TV_OK);
+	expect_err(sys_cap_derive(c.domain, 1, ep, TV_RIGHT_WAIT, 0, 0), TV_OK);
+	child_thread(&c, child_serve, CHILD_SHARED, 60);
+	expect_err(sys_thread_start(c.thread), TV_OK);
+	expect_err(sys_ntfn_wait(c.done, now() + rt_info()->tsc_hz / 100, &bits), TV_ETIMEOUT);
+	cost("unknown_call", sys_call2((enum tv_hypercall)999, 0, 0));
+	cost("refused_signal", sys_ntfn_signal(4000, 1));
+	cost("signal", sys_ntfn_signal(ntfn, 1));
+	cost("poll", sys_ntfn_poll(ntfn, &bits));
+	cost("call_and_reply", (m.badge = ep, m.word[0] = 1, sys_ep_call(&m)));
+	cost("derive_and_delete", (sys_cap_derive(TV_SEL_DOMAIN, 2000, ntfn, 0, 0, 0), sys_cap_delete(2000)));
+	expect(c.page->counter >= ROUNDS);
+	verdict("hypercalls have a price");
+	done();
+}
