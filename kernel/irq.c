@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Device interrupts: from a global system interrupt to a signal. */
+#include <arch/cpu.h>
 #include <arch/irq.h>
 #include <kernel/irq.h>
 #include <kernel/upcall.h>
@@ -8,7 +9,9 @@ static struct irq_binding *bindings[IRQ_MAX];
 
 bool irq_is_bound(uint64_t gsi)
 {
-	return gsi < IRQ_MAX && bindings[gsi] && bindings[gsi]->hook.target;
+	const struct irq_binding *b = gsi < IRQ_MAX ? bindings[index_nospec(gsi, IRQ_MAX)] : NULL;
+
+	return b && b->hook.target;
 }
 
 enum tv_err irq_bind(const struct irq_request *r, struct quota *q, struct cap *source)

@@ -1,13 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* User threads: how their waits end, and how they end. */
+#include <arch/time.h>
 #include <kernel/cpu.h>
 #include <kernel/domain.h>
 #include <kernel/ep.h>
+#include <kernel/klog.h>
 #include <kernel/log.h>
 #include <kernel/sched.h>
 #include <kernel/thread.h>
 #include <kernel/upcall.h>
 #include <kernel/vcpu.h>
+
+/* Faults of threads that are logged in one second. */
+#define FAULT_LINES	20u
 
 void thread_init(struct thread *n, struct domain *d, void *fpu, const struct thread_start *s)
 {
@@ -70,13 +75,30 @@ static NORETURN void thread_end(struct thread *t, uint8_t why)
 	sched_dispatch();
 }
 
+/* A domain that makes threads in order to let them fault must not fill the log with them. */
+static bool fault_logged(void)
+{
+	static uint64_t second;
+	static unsigned lines;
+	uint64_t now = time_now();
+
+	if (now - second >= time_hz()) {
+		second = now;
+		lines = 0;
+	}
+	return lines++ < FAULT_LINES;
+}
+
 void thread_fault(struct thread *t, uint64_t fault, uint64_t address)
 {
 	t->fault = fault;
 	t->fault_rip = t->arch.frame.rip;
 	t->fault_addr = address;
-	log_warn("thread stopped: exception %u, error 0x%x, rip 0x%llx, address 0x%llx", (unsigned)(fault & 0xffffffff),
-		 (unsigned)(fault >> 32), (unsigned long long)t->fault_rip, (unsigned long long)address);
+	if (fault_logged())
+		log_warn("thread stopped: exception %u, error 0x%x, rip 0x%llx, address 0x%llx",
+			 (unsigned)(fault & 0xffffffff), (unsigned)(fault >> 32), (unsigned long long)t->fault_rip,
+			 (unsigned long long)address);
+	klog_check();
 	thread_end(t, THREAD_FAULTED);
 }
 

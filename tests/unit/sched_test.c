@@ -3,12 +3,16 @@
 #include <kernel/sched.h>
 
 #include <kernel/refill.h>
+#include <kernel/upcall.h>
 
 #include "kernel_fake.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -29,6 +33,7 @@ static int teardown(void **state)
 enum { T1 = 200, T2, T3, S1 = 210, S2, S3, N = 220, NROOT };
 
 #define MS	(FAKE_HZ / 1000)
+#define ARCH_SET_GS	0x1001
 
 /* Root gets out of the way until @tsc. */
 static void root_sleeps_until(uint64_t tsc)
@@ -422,6 +427,81 @@ static void the_hardware_is_armed_only_when_the_first_deadline_changes(void **st
 	assert_null(first_cpu.timers.root);
 }
 
+static void who_waits_for_budget_can_be_stopped_and_goes_on(void **state)
+{
+	struct thread *t1;
+
+	(void)state;
+	make_ntfn();
+	assert_int_equal(call(TV_SCHED_CREATE, S1, TV_SEL_SCHED, 0, 100, MS, 10 * MS), TV_OK);
+	t1 = make_thread(T1, TV_SEL_DOMAIN, 0, 0);
+	assert_int_equal(call(TV_SCHED_BIND, S1, T1), TV_OK);
+	root_sleeps_until(fake_tsc + 3 * MS);
+	assert_ptr_equal(fake_current(), t1);
+	fake_time(fake_tsc + 3 * MS);
+	assert_int_equal(root_sched_of(S1)->state, SCHED_EMPTY);
+	assert_int_equal(call(TV_THREAD_SUSPEND, T1), TV_OK);
+	check_invariants();
+	assert_int_equal(call(TV_THREAD_START, T1), TV_OK);
+	check_invariants();
+	assert_int_equal(root_sched_of(S1)->state, SCHED_EMPTY);
+	root_sleeps_until(fake_tsc + 20 * MS);
+	assert_true(fake.idle);
+	fake_time(fake_tsc + 8 * MS);
+	assert_ptr_equal(fake_current(), t1);
+	fake_time(fake_tsc + 20 * MS);
+}
+
+static void set_gs(struct cpu *c) { syscall(SYS_arch_prctl, ARCH_SET_GS, c); }
+
+static void another_cpu_is_left_to_queue_its_own_threads(void **state)
+{
+	static struct cpu second;
+	struct thread *t1;
+
+	(void)state;
+	memset(&second, 0, sizeof(second));
+	second.arch.self = &second.arch;
+	second.arch.id = 1;
+	sched_cpu_init(&second);
+	t1 = make_thread(T1, TV_SEL_DOMAIN, S1, 10);
+	assert_int_equal(call(TV_THREAD_SUSPEND, T1), TV_OK);
+	root_sched_of(S1)->cpu = 1;
+	assert_int_equal(call(TV_THREAD_START, T1), TV_OK);
+	assert_int_equal(call(TV_THREAD_START, T1), TV_OK);
+	assert_int_equal(root_sched_of(S1)->state, SCHED_IDLE);
+	assert_true(fake.ipis >= 1);
+	assert_int_equal(first_cpu.ready_map[0], 0);
+	set_gs(&second);
+	kernel_ipi();
+	assert_true(list_empty(&second.mail));
+	assert_int_equal(root_sched_of(S1)->state, SCHED_READY);
+	assert_true(second.resched && second.ready_map[0] == BIT(10));
+	sched_block(t1);
+	set_gs(&first_cpu);
+	root_sched_of(S1)->cpu = 0;
+	t1->stop = THREAD_SUSPENDED;
+	cpu_area[1] = NULL;
+}
+
+static void a_flood_of_faults_does_not_fill_the_log(void **state)
+{
+	uint64_t written;
+
+	(void)state;
+	make_ntfn();
+	written = fake.log_written;
+	for (unsigned i = 0; i < 100; i++) {
+		(void)make_thread(T1, TV_SEL_DOMAIN, S1, 10);
+		assert_int_equal(call(TV_NTFN_WAIT, NROOT, fake_tsc + 1000), FAKE_BLOCKED);
+		fake_fault(13, 0, 0);
+		fake_time(fake_tsc + 1000);
+		assert_int_equal(call(TV_CAP_DELETE, T1), TV_OK);
+		assert_int_equal(call(TV_CAP_DELETE, S1), TV_OK);
+	}
+	assert_in_range(fake.log_written - written, 20 * 30, 20 * 100);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -441,6 +521,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(waiting_ends_at_the_deadline_and_not_before, setup, teardown),
 		cmocka_unit_test_setup_teardown(signals_collect_until_they_are_taken, setup, teardown),
 		cmocka_unit_test_setup_teardown(waiters_are_served_in_the_order_they_came, setup, teardown),
+		cmocka_unit_test_setup_teardown(who_waits_for_budget_can_be_stopped_and_goes_on, setup, teardown),
+		cmocka_unit_test_setup_teardown(another_cpu_is_left_to_queue_its_own_threads, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_flood_of_faults_does_not_fill_the_log, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_hardware_is_armed_only_when_the_first_deadline_changes, setup, teardown),
 	};
 
