@@ -100,6 +100,23 @@ uint64_t space_leaf(const struct space *s, uint64_t va)
 	return pt_lookup(&s->pt, va, &pa, &attr, &leaf) ? leaf : PAGE_SIZE;
 }
 
+uint64_t space_leaves(const struct space *s, uint64_t va, uint64_t end, struct work *w)
+{
+	uint64_t at = va;
+
+	do {
+		uint64_t leaf = space_leaf(s, at), entries = 1;
+
+		/* Below one table all leaves are alike: no need to look at each. */
+		if (leaf == PAGE_SIZE)
+			entries = (min_u64(end, align_down(at, 2 * MIB) + 2 * MIB) - at) / PAGE_SIZE;
+		entries = min_u64(entries, work_left(w) ? (uint64_t)w->left : 1);
+		at += entries * leaf;
+		work_spend(w, (unsigned)entries);
+	} while (at < end && work_left(w));
+	return at;
+}
+
 /* Enter the next part of @m into the page tables. */
 static void mapping_fill(struct mapping *m, struct work *w)
 {
@@ -188,15 +205,12 @@ void mapping_free(struct mapping *m)
 /* From the front, so that what is left stays one range. */
 bool mapping_destroy(struct mapping *m, struct work *w)
 {
-	struct space *s = m->space;
 	uint64_t bytes = 0;
 
-	while (bytes < m->done && (work_left(w) || bytes == 0)) {
-		bytes += space_leaf(s, m->at.key + bytes);
-		work_spend(w, 1);
+	if (m->done) {
+		bytes = space_leaves(m->space, m->at.key, m->at.key + m->done, w) - m->at.key;
+		space_drop(m->space, m->at.key, bytes);
 	}
-	if (bytes)
-		space_drop(s, m->at.key, bytes);
 	if (bytes < m->done) {
 		mapping_shrink_front(m, bytes);
 		return false;

@@ -178,15 +178,13 @@ static void change_join(struct space *s, uint64_t at)
 /* Protect the part of @m, which lies in the range, from @va on; returns where it stopped. */
 static uint64_t mapping_protect(struct mapping *m, uint64_t va, const struct change *c, struct work *w)
 {
-	uint64_t at = va, end = m->at.key + m->done;
+	uint64_t at, end = m->at.key + m->done;
 
-	if (c->rights & ~m->max)
+	/* Not allowed, or not in the page tables yet. */
+	if (c->rights & ~m->max || va >= end)
 		return m->at.key + m->size;
 	m->attr = change_attr(m, c);
-	do {
-		at += space_leaf(m->space, at);
-		work_spend(w, 1);
-	} while (at < end && work_left(w));
+	at = space_leaves(m->space, va, end, w);
 	/* Whole 2 MiB, so that each call can make one leaf of them. */
 	if (at < end && align_down(at, 2 * MIB) > va)
 		at = align_down(at, 2 * MIB);

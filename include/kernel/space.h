@@ -86,6 +86,8 @@ struct mapping *space_find(const struct space *s, uint64_t va);
 struct mapping *space_find_from(const struct space *s, uint64_t va);
 /* Bytes of the leaf that translates @va; PAGE_SIZE when none does. */
 uint64_t space_leaf(const struct space *s, uint64_t va);
+/* The end of as many whole leaves from @va, where one begins, up to @end, where one ends, as @w allows; at least one. */
+uint64_t space_leaves(const struct space *s, uint64_t va, uint64_t end, struct work *w);
 /*
  * The space lost translations in [@va, @va + @size): when this returns, no CPU uses one any more.  (One CPU runs today; with more,
  * this is where the others that have the space loaded are called and waited for.)

@@ -187,6 +187,27 @@ static void a_large_map_continues_after_interrupts(void **state)
 	check_invariants();
 }
 
+static void a_half_made_mapping_is_protected_as_far_as_it_is_there(void **state)
+{
+	enum tv_err err;
+	uint32_t attr;
+
+	(void)state;
+	make_domain(DOM, 1024);
+	assert_false(call_chunks(2, &err, TV_MEM_MAP, DOM, 0x100000, sel_ram, 0x1000, 20000 * PAGE_SIZE, RW));
+	assert_int_equal(map(DOM, 0x100000 + 20000 * PAGE_SIZE, sel_ram, 0, 0x1000, RW), TV_OK);
+	assert_int_equal(call(TV_MEM_PROTECT, DOM, 0x100000, 20000 * PAGE_SIZE, R), TV_OK);
+	check_invariants();
+	assert_int_equal(leaf_at(DOM, 0x100000, &attr), PAGE_SIZE);
+	assert_int_equal(attr, PT_R);
+	assert_int_equal(leaf_at(DOM, 0x100000 + 20000 * PAGE_SIZE, &attr), PAGE_SIZE);
+	assert_int_equal(attr & PT_W, PT_W);
+	assert_int_equal(call(TV_MEM_PROTECT, DOM, 0x100000 + 9000 * PAGE_SIZE, 0x1000, R), TV_EBUSY);
+	assert_int_equal(call(TV_MEM_UNMAP, DOM, 0x100000 + 9000 * PAGE_SIZE, 0x1000), TV_EBUSY);
+	assert_int_equal(call(TV_MEM_UNMAP, DOM, 0x100000, 20000 * PAGE_SIZE), TV_OK);
+	check_invariants();
+}
+
 static void unmapping_cuts_mappings_and_leaves(void **state)
 {
 	(void)state;
@@ -386,6 +407,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(an_address_is_mapped_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(revoking_a_region_unmaps_it_everywhere, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_large_map_continues_after_interrupts, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_half_made_mapping_is_protected_as_far_as_it_is_there, setup, teardown),
 		cmocka_unit_test_setup_teardown(unmapping_cuts_mappings_and_leaves, setup, teardown),
 		cmocka_unit_test_setup_teardown(unmapping_fails_only_before_the_first_change, setup, teardown),
 		cmocka_unit_test_setup_teardown(protecting_splits_and_giving_back_merges, setup, teardown),
