@@ -29,8 +29,8 @@ endif
 
 # --- sources -----------------------------------------------------------------------------------------------------------
 
-KERNEL := $(wildcard boot/*.asm boot/*.c arch/x86/*.asm arch/svm/*.asm kernel/*.c mm/*.c) \
-	$(filter-out arch/x86/asm_offsets.c,$(wildcard arch/x86/*.c arch/svm/*.c))
+KERNEL := $(wildcard boot/*.asm boot/*.c arch/x86/*.asm arch/svm/*.asm arch/vmx/*.asm kernel/*.c mm/*.c) \
+	$(filter-out arch/x86/asm_offsets.c,$(wildcard arch/x86/*.c arch/svm/*.c arch/vmx/*.c))
 RT     := $(wildcard vmm/rt/*.asm vmm/rt/*.c)
 ROOT   := $(wildcard vmm/root/*.c)
 VMM    := $(wildcard vmm/*.c vmm/dev/*.c vmm/load/*.c)

@@ -49,6 +49,7 @@ void asm_offsets(void)
 	VALUE(ERROR_CODE_VECTORS, EXC_WITH_ERROR_CODE);
 
 	/* tv_exit_page.gpr[] */
+	VALUE(GPR_RAX, TV_RAX * 8);
 	VALUE(GPR_RCX, TV_RCX * 8);
 	VALUE(GPR_RDX, TV_RDX * 8);
 	VALUE(GPR_RBX, TV_RBX * 8);

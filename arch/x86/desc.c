@@ -74,6 +74,34 @@ void desc_init(struct machine *m)
 	__asm__ volatile("ltr %w0" : : "r"(SEL_TSS) : "memory");
 }
 
+void cpu_tables(struct cpu_tables *t)
+{
+	const struct machine *m = machine();
+
+	*t = (struct cpu_tables){ .gdt = (uint64_t)m->gdt, .idt = (uint64_t)idt, .tss = (uint64_t)&m->task };
+}
+
+/* LTR takes no TSS that is busy already, as that of the CPU's own TR is. */
+static void load_tr(struct machine *m)
+{
+	m->gdt[SEL_TSS / 8] &= ~DESC_TSS_BUSY;
+	__asm__ volatile("ltr %w0" : : "r"(SEL_TSS) : "memory");
+	m->tr_short = false;
+}
+
+/* SDM, "Loading Host Segment and Descriptor-Table Registers".  IDTR's limit need not be exact: no vector lies beyond the table. */
+void cpu_restore_tables(void)
+{
+	struct machine *m = machine();
+	const struct table_pointer gdtr = { .limit = sizeof(m->gdt) - 1, .base = (uint64_t)m->gdt };
+
+	__asm__ volatile("lgdt %0" : : "m"(gdtr) : "memory");
+	/* The I/O map is beyond TR's limit.  Most threads have no ports and need none. */
+	m->tr_short = true;
+	if (unlikely(m->task.tss.io_map < sizeof(m->task)))
+		load_tr(m);
+}
+
 void cpu_load_ports(const uint8_t *bitmap, unsigned first_byte, unsigned last_byte)
 {
 	struct machine *m = machine();
@@ -89,4 +117,6 @@ void cpu_load_ports(const uint8_t *bitmap, unsigned first_byte, unsigned last_by
 	m->ports_first = first_byte;
 	m->ports_last = last_byte;
 	m->task.tss.io_map = (uint16_t)(m->task.io_map - (uint8_t *)&m->task);
+	if (m->tr_short)
+		load_tr(m);
 }

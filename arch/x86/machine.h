@@ -42,6 +42,7 @@ struct machine {
 	} task __attribute__((aligned(128)));
 	uint64_t gdt[GDT_ENTRIES];
 	unsigned ports_first, ports_last;	/* bytes of io_map that are not all ones; first > last: none */
+	bool tr_short;				/* TR's limit is that of a TSS without I/O map */
 	uint64_t space;				/* physical address of the loaded root */
 	uint64_t pcid_root[PCID_COUNT];		/* whose translations the tag stands for; 0: free */
 	unsigned pcid_next;			/* the tag to reuse next */

@@ -8,14 +8,13 @@
 const struct virt_ops *virt;
 
 extern const struct virt_ops svm_ops;	/* arch/svm */
+extern const struct virt_ops vmx_ops;	/* arch/vmx */
 
 enum tv_err virt_probe(void)
 {
-	if (!cpu_has(FEATURE_SVM) && cpu_has(FEATURE_VMX))
-		cannot_run("this CPU has VMX, for which there is no support yet: an AMD CPU with SVM is needed");
-	if (!cpu_has(FEATURE_SVM))
-		cannot_run("this CPU has no hardware virtualization (SVM: CPUID 8000_0001 ECX bit 2)");
-	virt = &svm_ops;
+	if (!cpu_has(FEATURE_SVM) && !cpu_has(FEATURE_VMX))
+		cannot_run("this CPU has no hardware virtualization (SVM: CPUID 8000_0001 ECX bit 2; VMX: CPUID 1 ECX bit 5)");
+	virt = cpu_has(FEATURE_SVM) ? &svm_ops : &vmx_ops;
 	if (virt->cpu_on())
 		cannot_run("%s with nested paging is not usable on this machine: the line above says why", virt->name);
 	return TV_OK;

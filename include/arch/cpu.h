@@ -56,6 +56,14 @@ void cpu_flush_range(uint64_t va, uint64_t size);
 /* Show [first byte, last byte] of @bitmap (8 KiB I/O permission map, 0 = allowed) to user mode; NULL: no ports at all. */
 void cpu_load_ports(const uint8_t *bitmap, unsigned first_byte, unsigned last_byte);
 
+/* Where this CPU's descriptor tables and its TSS are. */
+struct cpu_tables {
+	uint64_t gdt, idt, tss;
+};
+void cpu_tables(struct cpu_tables *t);
+/* The return from a guest has replaced the limits of GDTR and TR: put back those of this CPU's tables. */
+void cpu_restore_tables(void);
+
 /* Clamp @i to [0, @n) without a branch, also under speculation; @i < @n was checked architecturally before. */
 static inline uint64_t index_nospec(uint64_t i, uint64_t n)
 {

@@ -15,6 +15,22 @@
 #define MSR_IA32_DEBUGCTL		0x000001d9u
 #define MSR_IA32_PAT			0x00000277u
 #define MSR_IA32_MC0_STATUS		0x00000401u	/* + 4 * bank */
+#define MSR_IA32_VMX_BASIC		0x00000480u
+#define MSR_IA32_VMX_PINBASED_CTLS	0x00000481u
+#define MSR_IA32_VMX_PROCBASED_CTLS	0x00000482u
+#define MSR_IA32_VMX_EXIT_CTLS		0x00000483u
+#define MSR_IA32_VMX_ENTRY_CTLS		0x00000484u
+#define MSR_IA32_VMX_MISC		0x00000485u
+#define MSR_IA32_VMX_CR0_FIXED0		0x00000486u
+#define MSR_IA32_VMX_CR0_FIXED1		0x00000487u
+#define MSR_IA32_VMX_CR4_FIXED0		0x00000488u
+#define MSR_IA32_VMX_CR4_FIXED1		0x00000489u
+#define MSR_IA32_VMX_PROCBASED_CTLS2	0x0000048bu
+#define MSR_IA32_VMX_EPT_VPID_CAP	0x0000048cu
+#define MSR_IA32_VMX_TRUE_PINBASED_CTLS	0x0000048du
+#define MSR_IA32_VMX_TRUE_PROCBASED_CTLS 0x0000048eu
+#define MSR_IA32_VMX_TRUE_EXIT_CTLS	0x0000048fu
+#define MSR_IA32_VMX_TRUE_ENTRY_CTLS	0x00000490u
 #define MSR_IA32_TSC_DEADLINE		0x000006e0u
 #define MSR_X2APIC_BASE			0x00000800u	/* + xAPIC register offset / 16 */
 #define MSR_IA32_XSS			0x00000da0u
@@ -43,6 +59,33 @@
 #define EFER_SVME			BIT(12)
 #define EFER_LMSLE			BIT(13)
 #define EFER_FFXSR			BIT(14)
+
+/* IA32_FEATURE_CONTROL */
+#define FEATURE_CONTROL_LOCK		BIT(0)
+#define FEATURE_CONTROL_VMX		BIT(2)		/* outside of SMX */
+
+/* IA32_VMX_BASIC */
+#define VMX_BASIC_REVISION(v)		((uint32_t)(v) & 0x7fffffffu)
+#define VMX_BASIC_32_BIT		BIT(48)		/* addresses are limited to 32 bits */
+#define VMX_BASIC_TYPE(v)		((v) >> 50 & 0xf)
+#define VMX_BASIC_TRUE			BIT(55)		/* the MSRs named TRUE exist        */
+
+/* IA32_VMX_MISC */
+#define VMX_MISC_TIMER_SHIFT(v)		((unsigned)((v) & 0x1f))	/* the preemption timer counts TSC >> shift */
+
+/* IA32_VMX_EPT_VPID_CAP */
+#define EPT_CAP_4_LEVELS		BIT(6)
+#define EPT_CAP_UC			BIT(8)
+#define EPT_CAP_WB			BIT(14)
+#define EPT_CAP_2M			BIT(16)
+#define EPT_CAP_1G			BIT(17)
+#define EPT_CAP_INVEPT			BIT(20)
+#define EPT_CAP_AD			BIT(21)
+#define EPT_CAP_INVEPT_SINGLE		BIT(25)
+#define EPT_CAP_INVEPT_ALL		BIT(26)
+#define VPID_CAP_INVVPID		BIT(32)
+#define VPID_CAP_SINGLE			BIT(41)
+#define VPID_CAP_ALL			BIT(42)
 
 /* VM_CR */
 #define VM_CR_LOCK			BIT(3)
