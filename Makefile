@@ -63,7 +63,7 @@ HCFLAGS   := -std=gnu11 -g -O1 -Wall -Wextra -Itests/fake -Iinclude -Iarch -Ivmm
 
 IMAGES := $(addprefix $(B)/,trivet.elf root.elf vmm.elf serial.elf probe.elf)
 
-.PHONY: all deps run test tests bench image coverage check fuzz clean distclean help
+.PHONY: all deps run test tests bench bench-kvm image coverage check fuzz clean distclean help
 .SECONDEXPANSION:
 .DELETE_ON_ERROR:
 # `make deps test` on a fresh machine: nothing may start before the packages are there.
@@ -81,6 +81,7 @@ help:
 	@echo 'make check     style checks'
 	@echo 'make fuzz      fuzz for a while (T=pattern, FUZZ_SECONDS=60 each)'
 	@echo 'make bench     print the measurements'
+	@echo 'make bench-kvm print what VM exits cost under Trivet and under Linux KVM'
 	@echo 'make image     make $(B)/trivet.img from $(CONFIG)'
 	@echo 'make coverage  coverage of the unit tests, as HTML in $(B)/coverage'
 	@echo 'make clean     remove what was built; distclean: the guests as well'
@@ -97,8 +98,11 @@ image: all
 test: all tests
 	$(Q)$(PYTHON) tests/run.py $(T)
 
-bench: all $(B)/perf/entry.bin
+bench: all $(B)/perf/entry.bin $(B)/perf/guest.bin $(B)/perf/kvm_host
 	$(Q)$(PYTHON) tools/bench.py
+
+bench-kvm: all $(B)/perf/guest.bin $(B)/perf/kvm_host
+	$(Q)$(PYTHON) tools/bench_exits.py
 
 check:
 	$(Q)status=0; for script in tools/check/*.sh; do sh $$script || status=1; done; exit $$status
@@ -230,9 +234,30 @@ $(GUEST): $(B)/%.bin: %.asm
 	@mkdir -p $(@D)
 	$(call say,ASM,$<)$(NASM) -f bin -Wall -Werror -I$(dir $<) -MD $@.d -MQ $@ -MP -o $@ $<
 
-$(B)/perf/%.bin: tests/perf/%.asm
+# --- measurements ------------------------------------------------------------------------------------------------------
+
+$(B)/perf/entry.bin: tests/perf/entry.asm
 	@mkdir -p $(@D)
 	$(call say,ASM,$<)$(NASM) -f bin -Wall -Werror -o $@ $<
 
+# A tiny guest of C and assembly, and the program that runs it under KVM.
+PERF_OBJ := $(addprefix $(B)/perf/,start.asm.o guest.c.o)
+
+$(B)/perf/start.asm.o: tests/perf/start.asm
+	@mkdir -p $(@D)
+	$(call say,ASM,$<)$(NASM) -f elf64 -Wall -Werror -o $@ $<
+
+$(B)/perf/guest.c.o: tests/perf/guest.c
+	@mkdir -p $(@D)
+	$(call say,CC,$<)$(CC) $(CFLAGS) -mno-red-zone -c -o $@ $<
+
+$(B)/perf/guest.bin: tests/perf/guest.ld $(PERF_OBJ)
+	$(call say,LINK,$@)$(LD) $(LDFLAGS) -T $< -o $(@:.bin=.elf) $(PERF_OBJ)
+	$(Q)$(CROSS_COMPILE)objcopy -O binary $(@:.bin=.elf) $@
+
+$(B)/perf/kvm_host: tests/perf/kvm_host.c
+	@mkdir -p $(@D)
+	$(call say,CC,$<)$(CC) -std=gnu11 $(WARN) -O2 -static -o $@ $<
+
 -include $(KERNEL_OBJ:.o=.d) $(RT_OBJ:.o=.d) $(patsubst %.o,%.d,$(call objs,$(ROOT) $(VMM) $(SERIAL) $(USER_TESTS)))
--include $(B)/asm_offsets.d $(wildcard $(B)/tests/*/*.d)
+-include $(B)/asm_offsets.d $(B)/perf/guest.c.d $(wildcard $(B)/tests/*/*.d)

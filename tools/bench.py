@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Prints the measurements: how a guest under Trivet compares with the same kernel booted bare on the same QEMU, and sizes.
+"""Prints the measurements: how a guest under Trivet compares with the same kernel booted bare on the same QEMU, the costs of
+VM exits, and sizes.
 
 Boot is measured from the kernel's first instruction to init, in TSC ticks; under -icount one tick is one instruction, so
 the result is the same on every machine.  init prints the counter itself (tools/guest/init.c).  For the counter at the
@@ -16,6 +17,7 @@ from pathlib import Path
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+import bench_exits  # noqa: E402
 from trivetlib import bundle, config, filetype, image, layout, machine  # noqa: E402
 from trivetlib.session import Session, Status  # noqa: E402
 
@@ -106,6 +108,14 @@ def wall_time(work):
     print(f"prompt.trivet.seconds={seconds:.1f}\nprompt.ratio={seconds / bare_seconds:.2f} (aim: at most 4)", flush=True)
 
 
+def exits(work):
+    """What VM exits cost, beside Linux KVM."""
+    try:
+        print("\n".join(bench_exits.lines(*bench_exits.measure(work))), flush=True)
+    except bench_exits.CannotMeasure as problem:
+        sys.exit(f"bench: {problem}")
+
+
 def code_lines(*patterns):
     """Lines with code: neither blank nor comment only."""
     count = 0
@@ -166,6 +176,7 @@ def memory_per_vm(work):
 def main():
     with tempfile.TemporaryDirectory(prefix="trivet-") as name:
         sizes()
+        exits(Path(name))
         boot_ticks(Path(name))
         wall_time(Path(name))
         memory_per_vm(Path(name))

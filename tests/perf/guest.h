@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Between the two halves of the benchmark guest, start.asm and guest.c. */
+#ifndef PERF_GUEST_H
+#define PERF_GUEST_H
+
+#include <lib/base.h>
+
+/* Called by start.asm: the program, and its end by an exception, with what the CPU has pushed. */
+NORETURN void guest_main(void);
+NORETURN void guest_exception(const uint64_t *stack);
+
+/* Gates of start.asm.  The handlers of interrupts fill in the following, in ticks: when they were entered, and their EOI's price. */
+void handler_exception(void);
+void handler_xapic(void);
+void handler_x2apic(void);
+void handler_spurious(void);
+extern volatile uint32_t arrived, interrupts, eoi_ticks, eoi_start;
+
+#endif

@@ -1,0 +1,125 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""What each kind of VM exit costs under Trivet and under Linux KVM: one program (tests/perf/guest.c) as the guest of both, on the
+same emulated machine, where one tick of the time-stamp counter is one instruction.
+
+As a program it prints a table of the medians.  Figures are of whole runs only: whoever cannot measure ends with a word and
+status 1."""
+import re
+import sys
+import tempfile
+from pathlib import Path
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from trivetlib import bundle, config, layout, machine  # noqa: E402
+from trivetlib.session import Session, Status  # noqa: E402
+
+GUEST, KVM_HOST = layout.BUILD / "perf/guest.bin", layout.BUILD / "perf/kvm_host"
+KVM_KERNEL, KVM_MODULES = config.GUESTS / "linux-cloud", config.GUESTS / "work/kernel/lib/modules"
+MODULES = ("irqbypass.ko", "kvm.ko", "kvm-amd.ko")      # in the order of loading
+GUEST_MEMORY, MEMORY = 64 << 20, 512 << 20
+# Mitigations would cost KVM about an eighth more; nokaslr: the same addresses in each run.
+KVM_CMDLINE = "console=ttyS0 quiet mitigations=off nokaslr tsc_early_khz=1000000"
+SECONDS = 600
+# Medians to reach.
+AIMS = {"cpuid": 450, "vmmcall": 450, "in.pic": 500, "out.pic": 500, "in.rtc": 500, "mmio.read": 1000, "mmio.write": 1000,
+        "x2apic.timer": 650, "deadline.arm": 650, "x2apic.ipi": 1200, "touch.fresh": 1, "touch.ready": 1}
+STATISTICS = ("min", "median", "p99", "max")
+LINE = re.compile(r"perf\.(?P<event>[a-z0-9.]+) " + " ".join(rf"{name}=(?P<{name}>\d+)" for name in STATISTICS) + r"\r*$", re.M)
+FAILED = re.compile(r"perf\.failed: (.*?)\r*$", re.M)
+
+
+class CannotMeasure(Exception):
+    pass
+
+
+def run(who, command):
+    """{event: {"min": ..., "median": ..., "p99": ..., "max": ...}} of one run of the guest; raises CannotMeasure."""
+    output = bytearray()
+    end = Session(command, output.extend).run(timeout=SECONDS)
+    text = output.decode(errors="replace")
+    if failure := FAILED.search(text):
+        raise CannotMeasure(f"{who}: {failure[1]}")
+    if end.status != Status.POWER_OFF or "perf.done" not in text:
+        last = text.strip().splitlines()[-1:] or ["(nothing)"]
+        raise CannotMeasure(f"{who}: the guest did not finish: {end.reason}; its last words: {last[0]}")
+    return {match["event"]: {name: int(match[name]) for name in STATISTICS} for match in LINE.finditer(text)}
+
+
+def trivet(work):
+    """The figures under Trivet."""
+    vm = config.Vm("perf", GUEST_MEMORY, GUEST, None, "", 1, 100, 0, 0, "never", True)
+    plan = layout.make(config.System(GUEST, "poweroff", "", 1, "perf", [vm]))
+    modules = work / "modules"
+    modules.write_bytes(bundle.pack([(m.name, m.content()) for m in plan.modules]))
+    command = machine.base_command(memory=MEMORY, icount=True)
+    return run("Trivet", command + machine.boot_direct(plan.kernel, modules, plan.cmdline))
+
+
+def newc(files):
+    """A cpio archive ("newc", as Linux wants its initramfs) of [(name, mode, bytes)]."""
+    archive = bytearray()
+    for inode, (name, mode, content) in enumerate([*files, ("TRAILER!!!", 0, b"")], 1):
+        fields = (inode, mode, 0, 0, 1, 0, len(content), 0, 0, 0, 0, len(name) + 1, 0)
+        archive += b"070701" + "".join(f"{field:08x}" for field in fields).encode() + name.encode() + b"\0"
+        archive += bytes(-len(archive) % 4) + content
+        archive += bytes(-len(archive) % 4)
+    return bytes(archive)
+
+
+def kvm(work):
+    """The figures under the KVM of Debian's kernel."""
+    found = {path.name: path for path in KVM_MODULES.rglob("*.ko") if path.name in MODULES}
+    missing = [name for name in MODULES if name not in found] + ([] if KVM_KERNEL.exists() else [KVM_KERNEL.name])
+    if missing:
+        raise CannotMeasure(f"KVM: {', '.join(missing)} not found under {config.GUESTS}; run `make deps`")
+    directory, program, file = 0o40755, 0o100755, 0o100644
+    initramfs = work / "initramfs"
+    initramfs.write_bytes(newc([("dev", directory, b""), ("init", program, KVM_HOST.read_bytes()), ("guest", file, GUEST.read_bytes()),
+                                *((name, file, found[name].read_bytes()) for name in MODULES)]))
+    command = machine.base_command(memory=MEMORY, icount=True)
+    return run("KVM", command + ["-kernel", str(KVM_KERNEL), "-initrd", machine.quoted(initramfs), "-append", KVM_CMDLINE])
+
+
+def ratio(ours, theirs):
+    return f"{ours / theirs:.2f}" if theirs else "-"
+
+
+def lines(ours, theirs):
+    """The figures as name=value."""
+    for event in ours:
+        for who, figures in (("trivet", ours[event]), ("kvm", theirs[event])):
+            aim = f"; aim: at most {AIMS[event]}" if who == "trivet" and event in AIMS else ""
+            yield f"exit.{event}.{who}={figures['median']} (min {figures['min']}, p99 {figures['p99']}, max {figures['max']}{aim})"
+        yield f"exit.{event}.ratio={ratio(ours[event]['median'], theirs[event]['median'])}"
+
+
+def table(ours, theirs):
+    """The figures as a table for people: medians, and Trivet's spread."""
+    yield f"{'instructions':<18}{'Trivet':>8}{'KVM':>8}{'ratio':>8}{'aim':>8}{'min':>10}{'p99':>8}{'max':>8}"
+    for event, a in ours.items():
+        b = theirs[event]["median"]
+        yield (f"{event:<18}{a['median']:>8}{b:>8}{ratio(a['median'], b):>8}{AIMS.get(event, ''):>8}"
+               f"{a['min']:>10}{a['p99']:>8}{a['max']:>8}")
+
+
+def measure(work):
+    """The figures of both; raises CannotMeasure."""
+    ours, theirs = trivet(work), kvm(work)
+    if ours.keys() != theirs.keys() or not ours:
+        raise CannotMeasure(f"the two runs measured different events: {', '.join(sorted(ours.keys() ^ theirs.keys())) or 'none'}")
+    return ours, theirs
+
+
+def main():
+    with tempfile.TemporaryDirectory(prefix="trivet-") as name:
+        try:
+            print("\n".join(table(*measure(Path(name)))))
+        except CannotMeasure as problem:
+            sys.exit(f"bench: {problem}")
+
+
+if __name__ == "__main__":
+    main()
