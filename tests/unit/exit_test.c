@@ -3,6 +3,7 @@
 /* sources: tests/fake/vm_rig.c vmm/bus.c vmm/console.c vmm/cpuid.c vmm/cr.c vmm/dev/board.c vmm/dev/i8042.c vmm/dev/ioapic.c vmm/dev/lapic.c vmm/dev/lapic_ipi.c vmm/dev/lapic_irq.c vmm/dev/lapic_timer.c vmm/dev/misc.c vmm/dev/pci.c vmm/dev/pci_cfg.c vmm/dev/pic.c vmm/dev/pit.c vmm/dev/pm.c vmm/dev/rtc.c vmm/dev/uart.c vmm/emulate.c vmm/exit.c vmm/exit_cpu.c vmm/gmem.c vmm/gwalk.c vmm/inject.c vmm/insn.c vmm/insn_alu.c vmm/insn_exec.c vmm/insn_mem.c vmm/insn_operand.c vmm/insn_seg.c vmm/insn_stack.c vmm/insn_string.c vmm/insn_table.c vmm/irqchip.c vmm/log.c vmm/mmio.c vmm/msr.c vmm/pio.c vmm/pvclock.c vmm/retire.c vmm/rt/fmt.c vmm/rt/log.c vmm/timer.c vmm/trace.c vmm/vcpu.c vmm/vector.c vmm/vm.c */
 #include "exit.h"
 
+#include <rt/log.h>
 #include <x86/cr.h>
 #include <x86/msr.h>
 
@@ -159,6 +160,34 @@ static void an_mmio_access_that_faults_in_the_guest_raises_its_page_fault(void *
 	assert_int_equal(p->cr2, 5 * GIB);
 	assert_true(p->dirty & TV_REGS_CR);
 	assert_int_equal(p->rip, RIG_CODE);
+}
+
+static void a_crash_leaves_registers_counters_and_the_last_exits_in_the_log(void **state)
+{
+	static char text[VM_LOG_SIZE + 1];
+	struct ring log = vm_ring_log(&rig_shared);
+
+	(void)state;
+	rig_exit(TV_EXIT_CPUID, 2);
+	trace_dump(v);
+	assert_true(ring_get(&log, text, VM_LOG_SIZE) > 0);
+	assert_non_null(strstr(text, "CPU 0: last exit cpuid"));
+	assert_non_null(strstr(text, "rip 0000000000200002"));
+	assert_non_null(strstr(text, "-1  cpuid        rip 0000000000200000"));
+}
+
+static void log_lines_without_room_are_dropped_whole_and_counted(void **state)
+{
+	static char text[VM_LOG_SIZE + 1];
+	struct ring log = vm_ring_log(&rig_shared);
+	uint32_t length;
+
+	(void)state;
+	for (unsigned i = 0; i < 1000; i++)
+		rt_log("line %u of many", i);
+	assert_true(atomic_load(&rig_shared.status.log_dropped) > 0);
+	length = ring_get(&log, text, VM_LOG_SIZE);
+	assert_int_equal(text[length - 1], '\n');
 }
 
 static void code_and_page_tables_outside_memory_end_the_vm_with_a_reason(void **state)
@@ -428,6 +457,8 @@ int main(void)
 		cmocka_unit_test_setup(all_console_input_arrives_however_small_the_guests_fifo_is, setup),
 		cmocka_unit_test_setup(an_mmio_access_is_executed_and_reaches_the_local_apic, setup),
 		cmocka_unit_test_setup(an_mmio_access_that_faults_in_the_guest_raises_its_page_fault, setup),
+		cmocka_unit_test_setup(a_crash_leaves_registers_counters_and_the_last_exits_in_the_log, setup),
+		cmocka_unit_test_setup(log_lines_without_room_are_dropped_whole_and_counted, setup),
 		cmocka_unit_test_setup(code_and_page_tables_outside_memory_end_the_vm_with_a_reason, setup),
 		cmocka_unit_test_setup(an_xmm_register_moves_to_and_from_a_device, setup),
 		cmocka_unit_test_setup(an_interrupt_is_injected_only_with_if_set_and_no_shadow, setup),
