@@ -29,12 +29,34 @@ endif
 
 # --- sources -----------------------------------------------------------------------------------------------------------
 
-KERNEL := $(wildcard boot/*.asm boot/*.c arch/x86/*.asm arch/svm/*.asm arch/vmx/*.asm kernel/*.c mm/*.c) \
-	$(filter-out arch/x86/asm_offsets.c,$(wildcard arch/x86/*.c arch/svm/*.c arch/vmx/*.c))
-RT     := $(wildcard vmm/rt/*.asm vmm/rt/*.c)
-ROOT   := $(wildcard vmm/root/*.c)
-VMM    := $(wildcard vmm/*.c vmm/dev/*.c vmm/load/*.c)
-SERIAL := $(wildcard drivers/serial/*.c)
+# One list for each folder; tools/check/sources.sh compares them with the tree.
+
+BOOT := bundle.c entry32.asm entry64.asm header.asm main.c mb2.c modules.c pvh.c ranges.c rsdp.c
+X86  := acpi.c console.c cpu.c cpuid.c desc.c earlycon.c entry.asm fbcon.c fpu.c guest_state.c ioapic.c irq.c \
+	lapic.c machine.c pt_x86.c string.c time.c trap.c user.c virt.c
+VMX  := bitmap.c check.c controls.c cpu.c enter.asm exit.c inject.c pt_ept.c run.c state.c vcpu.c vpid.c
+SVM  := asid.c bitmap.c check.c controls.c cpu.c enter.asm exit.c inject.c pt_npt.c run.c state.c vcpu.c
+CORE := boot_memory.c boot_option.c cap.c domain.c ep.c event.c exit.c fmt.c hc_cap.c hc_dev.c hc_domain.c hc_ipc.c \
+	hc_mem.c hc_sched.c hc_thread.c hc_vcpu.c hypercall.c irq.c klog.c log.c main.c notify.c object.c panic.c \
+	port.c refill.c root.c sched.c space.c space_change.c thread.c timer.c vcpu.c
+MM   := frame.c kmap.c pt.c quota.c
+RT_SRC := crt0.asm event.c fmt.c heap.c log.c start.c string.c
+ROOT_SRC := acpi.c blob.c child.c clock.c command.c config.c console.c line.c main.c mem.c policy.c pool.c power.c \
+	serial.c shell.c system.c term.c vm_io.c vm_life.c vm_scrub.c vm_spawn.c vm_text.c vms.c word.c
+VMM_SRC := acpi.c bus.c console.c cpuid.c cr.c emulate.c exit.c exit_cpu.c gmem.c gwalk.c inject.c insn.c insn_alu.c \
+	insn_exec.c insn_mem.c insn_operand.c insn_seg.c insn_stack.c insn_string.c insn_table.c irqchip.c layout.c \
+	log.c main.c mmio.c msr.c pio.c pvclock.c retire.c timer.c trace.c vcpu.c vector.c vm.c
+DEV_SRC := board.c i8042.c ioapic.c lapic.c lapic_ipi.c lapic_irq.c lapic_timer.c misc.c pci.c pci_cfg.c pic.c pit.c \
+	pm.c rtc.c uart.c
+LOAD_SRC := linux.c
+SERIAL_SRC := main.c uart.c
+
+KERNEL := $(addprefix boot/,$(BOOT)) $(addprefix arch/x86/,$(X86)) $(addprefix arch/vmx/,$(VMX)) \
+	$(addprefix arch/svm/,$(SVM)) $(addprefix kernel/,$(CORE)) $(addprefix mm/,$(MM))
+RT     := $(addprefix vmm/rt/,$(RT_SRC))
+ROOT   := $(addprefix vmm/root/,$(ROOT_SRC))
+VMM    := $(addprefix vmm/,$(VMM_SRC)) $(addprefix vmm/dev/,$(DEV_SRC)) $(addprefix vmm/load/,$(LOAD_SRC))
+SERIAL := $(addprefix drivers/serial/,$(SERIAL_SRC))
 
 UNIT_TESTS  := $(wildcard tests/unit/*_test.c)
 FUZZ_TESTS  := $(wildcard tests/fuzz/*_fuzz.c)
@@ -63,7 +85,7 @@ HCFLAGS   := -std=gnu11 -g -O1 -Wall -Wextra -Itests/fake -Iinclude -Iarch -Ivmm
 
 IMAGES := $(addprefix $(B)/,trivet.elf root.elf vmm.elf serial.elf probe.elf)
 
-.PHONY: all deps run test tests bench bench-kvm image coverage check fuzz clean distclean help
+.PHONY: all list-sources deps run test tests bench bench-kvm image coverage check fuzz clean distclean help
 .SECONDEXPANSION:
 .DELETE_ON_ERROR:
 # `make deps test` on a fresh machine: nothing may start before the packages are there.
@@ -114,6 +136,10 @@ coverage:
 	$(Q)$(MAKE) --no-print-directory B=$(B)/coverage SANITIZE='--coverage' tests-unit
 	$(Q)for t in $(B)/coverage/tests/unit/*_test; do $$t >/dev/null 2>&1 || echo "failed: $$t"; done
 	$(Q)gcovr -r . --object-directory $(B)/coverage -e 'tests/.*' --html-details $(B)/coverage/index.html --print-summary
+
+# Every source on a line of its own, for tools/check/sources.sh.
+list-sources:
+	@printf '%s\n' $(KERNEL) arch/x86/asm_offsets.c $(RT) $(ROOT) $(VMM) $(SERIAL)
 
 clean:
 	$(Q)for entry in $(B)/*; do [ "$$entry" = $(B)/guests ] || rm -rf "$$entry"; done

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The boot modules of a system: which files, under which names, in which order."""
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -7,7 +8,7 @@ from . import fdt
 from .config import TREE, format_size
 from .problem import Problem
 
-BUILD = TREE / "build"
+BUILD = Path(os.environ.get("TRIVET_BUILD", TREE / "build"))     # where `make B=...` has put the programs
 KERNEL = "trivet.elf"
 PROGRAMS = {"root": "root.elf", "vmm": "vmm.elf", "serial": "serial.elf"}
 MODULES_MAX = 32                # BOOT_MODULES in include/kernel/boot_info.h

@@ -66,6 +66,7 @@ class RawTerminal:
             self.saved = termios.tcgetattr(self.fd)
             mode = termios.tcgetattr(self.fd)
             mode[0] &= ~(termios.BRKINT | termios.ICRNL | termios.INPCK | termios.ISTRIP | termios.IXON)
+            mode[1] &= ~termios.OPOST       # the guest ends its own lines
             mode[3] &= ~(termios.ECHO | termios.ICANON | termios.IEXTEN | termios.ISIG)
             termios.tcsetattr(self.fd, termios.TCSADRAIN, mode)
         return self
@@ -96,7 +97,8 @@ class Session:
     def start(self):
         self.console, console_end = socket.socketpair()
         self.qmp, qmp_end = socket.socketpair()
-        command = self.command + [
+        # setpriv: QEMU must not outlive this process, however that ends.
+        command = ["setpriv", "--pdeathsig", "KILL"] + self.command + [
             "-chardev", f"socket,id=console,fd={console_end.fileno()}", "-serial", "chardev:console",
             "-chardev", f"socket,id=qmp,fd={qmp_end.fileno()}", "-mon", "chardev=qmp,mode=control", "-S"]
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
