@@ -165,38 +165,54 @@ static bool push_seg(struct vcpu *v)
 /*
  * Segments as the page wants them, whatever the CPU left: implementations differ in G, in the busy bit of TR and in the
  * accessed bits, and keep old attributes of segments that became unusable.
+ *
+ * Where the CPU tells neither lengths nor bytes of instructions, most exits fetch this group.  So a segment is taken as two
+ * words: the first has selector, attributes and limit in both structures.
  */
-static void pull_segment(struct tv_segment *g, const struct vmcb_seg *hw, unsigned i, unsigned cpl)
-{
-	uint64_t attr = hw->attr & ATTR_HW;
+#define HEAD_ATTR(bits)		((uint64_t)(bits) << 16)
+#define HEAD_LIMIT_BYTES	(0xfffffull << 32 | MASK(31, 0))	/* up to here the limit can be one in bytes */
+_Static_assert(offsetof(struct vmcb_seg, attr) == 2 && offsetof(struct tv_segment, attr) == 2 &&
+	       offsetof(struct vmcb_seg, limit) == 4 && offsetof(struct tv_segment, limit) == 4, "the heads are alike");
 
-	g->sel = hw->sel;
-	g->limit = hw->limit;
-	g->base = i >= TV_FS ? hw->base : (uint32_t)hw->base;
+static NOINLINE uint64_t unusable(uint64_t head)
+{
+	return (head & ~HEAD_ATTR(0xffff & ~SEG_DPL)) | HEAD_ATTR(TV_SEG_UNUSABLE);
+}
+
+/* @i is a constant everywhere, so that each call is straight code. */
+static inline void pull_segment(struct tv_segment *g, const struct vmcb_seg *hw, unsigned i, uint64_t cpl)
+{
+	uint64_t head;
+
+	__builtin_memcpy(&head, hw, sizeof(head));
+	head &= ~HEAD_ATTR((0xffff & ~ATTR_HW) | SEG_G);
 	if (i == TV_SS)
-		attr = (attr & ~SEG_DPL) | (uint64_t)cpl << 5;
-	if (!(attr & SEG_P) && i != TV_CS && i != TV_TR) {
-		g->attr = (uint16_t)((attr & SEG_DPL) | TV_SEG_UNUSABLE);
-		return;
-	}
-	attr |= SEG_P;
-	attr = hw->limit > 0xfffff ? attr | SEG_G : attr & ~SEG_G;
-	if (i == TV_TR)
-		attr |= SEG_TYPE_TSS_BUSY;
-	else if (i != TV_LDTR)
-		attr |= SEG_ACCESSED;
-	g->attr = (uint16_t)attr;
+		head = (head & ~HEAD_ATTR(SEG_DPL)) | HEAD_ATTR(cpl << 5);
+	if (unlikely(!(head & HEAD_ATTR(SEG_P))) && i != TV_CS && i != TV_TR)
+		head = unusable(head);
+	else
+		head |= HEAD_ATTR(SEG_P | (i == TV_TR ? SEG_TYPE_TSS_BUSY : i == TV_LDTR ? 0 : SEG_ACCESSED)) |
+			(head > HEAD_LIMIT_BYTES ? HEAD_ATTR(SEG_G) : 0);
+	__builtin_memcpy(g, &head, sizeof(head));
+	g->base = i >= TV_FS ? hw->base : (uint32_t)hw->base;
 }
 
 static void pull_seg(struct tv_exit_page *p, const struct svm_vcpu *s)
 {
-	struct vmcb *b = s->vmcb;
+	const struct vmcb *b = s->vmcb;
+	uint32_t cpl = b->cpl;
 
-	for (unsigned i = 0; i < TV_SEGS; i++)
-		pull_segment(&p->seg[i], vmcb_seg(b, i), i, b->cpl);
+	pull_segment(&p->seg[TV_ES], &b->es, TV_ES, cpl);
+	pull_segment(&p->seg[TV_CS], &b->cs, TV_CS, cpl);
+	pull_segment(&p->seg[TV_SS], &b->ss, TV_SS, cpl);
+	pull_segment(&p->seg[TV_DS], &b->ds, TV_DS, cpl);
+	pull_segment(&p->seg[TV_FS], &b->fs, TV_FS, cpl);
+	pull_segment(&p->seg[TV_GS], &b->gs, TV_GS, cpl);
+	pull_segment(&p->seg[TV_LDTR], &b->ldtr, TV_LDTR, cpl);
+	pull_segment(&p->seg[TV_TR], &b->tr, TV_TR, cpl);
 	p->gdtr = (struct tv_table){ .base = b->gdtr.base, .limit = b->gdtr.limit & 0xffff };
 	p->idtr = (struct tv_table){ .base = b->idtr.base, .limit = b->idtr.limit & 0xffff };
-	p->cpl = b->cpl;
+	p->cpl = cpl;
 }
 
 /* --- DR, MSR, XCR, TSC ------------------------------------------------------------------------------------------------ */
