@@ -85,7 +85,7 @@ HCFLAGS   := -std=gnu11 -g -O1 -Wall -Wextra -Itests/fake -Iinclude -Iarch -Ivmm
 
 IMAGES := $(addprefix $(B)/,trivet.elf root.elf vmm.elf serial.elf probe.elf)
 
-.PHONY: all list-sources deps run test tests bench bench-kvm image coverage check fuzz clean distclean help
+.PHONY: all list-sources deps run run-bochs test tests bench bench-kvm image coverage check fuzz clean distclean help
 .SECONDEXPANSION:
 .DELETE_ON_ERROR:
 # `make deps test` on a fresh machine: nothing may start before the packages are there.
@@ -99,6 +99,7 @@ help:
 	@echo 'make deps      install the Debian packages and prepare the guests'
 	@echo 'make           build the hypervisor'
 	@echo 'make run       boot $(CONFIG) in an emulator (CONFIG=...)'
+	@echo 'make run-bochs the same on an emulated Intel CPU'
 	@echo 'make test      run all tests (T=pattern: only those whose name contains it)'
 	@echo 'make check     style checks'
 	@echo 'make fuzz      fuzz for a while (T=pattern, FUZZ_SECONDS=60 each)'
@@ -113,6 +114,9 @@ deps:
 
 run: all
 	$(Q)tools/trivet run $(CONFIG)
+
+run-bochs: all
+	$(Q)tools/trivet run --on bochs-vmx $(CONFIG)
 
 image: all
 	$(Q)tools/trivet image $(CONFIG) -o $(B)/trivet.img

@@ -112,11 +112,18 @@ def test_without_qemu_it_says_so(tmp_path, trivet):
     assert len(done.stderr.strip().splitlines()) == 1
 
 
+def test_without_bochs_it_says_so(tmp_path, trivet):
+    done = trivet("run", "--on", "bochs-vmx", TREE / "examples/default.toml", env={"PATH": str(tmp_path)})
+    assert done.returncode == 3
+    assert "bochs is not installed" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
 def test_what_cannot_be_used_is_refused_in_one_line(trivet, tmp_path):
     (tmp_path / "noise").write_bytes(os.urandom(1000))
     for words, status, reason in (
-            (["--on", "bochs-vmx", TREE / "examples/default.toml"], 3, "not supported yet"),
-            (["--on", "bochs-svm", TREE / "examples/default.toml"], 3, "not supported yet"),
+            (["--on", "bochs-vmx", "--icount", TREE / "examples/default.toml"], 1, "a BIOS and a CD drive only"),
+            (["--on", "bochs-svm", "--firmware", "uefi", TREE / "examples/default.toml"], 1, "a BIOS and a CD drive only"),
             ([tmp_path / "noise"], 1, "expected a configuration"),
             ([TREE / "build"], 1, "Is a directory"),
             (["--memory", "64M", TREE / "examples/default.toml"], 1, "over-committed")):

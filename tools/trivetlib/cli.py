@@ -6,7 +6,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from . import bundle, config, filetype, image, layout, machine
+from . import bochs, bundle, config, filetype, image, layout, machine
 from .problem import Problem, Problems
 from .session import MEANING, Session, Status
 
@@ -70,8 +70,13 @@ def do_image(args):
     return Status.POWER_OFF
 
 
-def prepare(args, work):
-    """What to boot: QEMU's arguments and the memory of the machine.  Files that are needed only now go to the folder @work."""
+def image_on(on, file, args):
+    """How machine @on gets the image @file: QEMU by arguments, Bochs by its name."""
+    return file if on in bochs.MODELS else machine.boot_image(file, args.media)
+
+
+def prepare(args, on, work):
+    """What to boot on machine @on, and the memory of the machine.  Files that are needed only now go to the folder @work."""
     path = Path(args.what)
     try:
         head = filetype.read_head(path)
@@ -80,7 +85,7 @@ def prepare(args, work):
     if filetype.describe(head) == "an ISO 9660 image":
         if args.direct or args.append:
             raise Problem("is an image; --direct and --append need a configuration", path)
-        return machine.boot_image(path, args.media), args.memory or 1024 * MIB
+        return image_on(on, path, args), args.memory or 1024 * MIB
     system = config.load(path)
     if args.memory:
         layout.check_memory(system, args.memory)
@@ -92,7 +97,7 @@ def prepare(args, work):
         return machine.boot_direct(plan.kernel, file, plan.cmdline), memory
     file = work / "trivet.img"
     image.make(plan, file)
-    return machine.boot_image(file, args.media), memory
+    return image_on(on, file, args), memory
 
 
 def write_all(data):
@@ -100,19 +105,26 @@ def write_all(data):
         data = data[os.write(1, data):]
 
 
+def new_session(args, on, boot, memory, work):
+    if on in bochs.MODELS:
+        return bochs.BochsSession(boot, work, write_all, on=on, cpus=args.cpus, memory=memory)
+    return Session(machine.base_command(on, args.cpus, memory, args.firmware, args.icount) + boot, write_all)
+
+
 def do_run(args):
     with tempfile.TemporaryDirectory(prefix="trivet-") as name:
         try:
             on = machine.choose(args.on)
-            machine.find_qemu()
+            (bochs.find if on in bochs.MODELS else machine.find_qemu)()
         except Problem as problem:
             print(f"trivet: {problem}", file=sys.stderr)
             return Status.NO_EMULATOR
-        boot, memory = prepare(args, Path(name))
-        command = machine.base_command(on, args.cpus, memory, args.firmware, args.icount) + boot
+        if on in bochs.MODELS and (args.direct or args.icount or args.firmware != "bios" or args.media != "cd"):
+            raise Problem(f"--on {on}: Bochs has a BIOS and a CD drive only; not possible are --direct, --icount, --firmware uefi and --media")
+        boot, memory = prepare(args, on, Path(name))
+        session = new_session(args, on, boot, memory, Path(name))
         if args.verbose:
-            print(" ".join(command), file=sys.stderr)
-        session = Session(command, write_all)
+            print(" ".join(session.command), file=sys.stderr)
         session.catch_signals()
         end = session.run(stdin=0, timeout=args.timeout)
     if end.status != Status.POWER_OFF:

@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The machine that Bochs emulates: the only one here whose CPU is Intel's.
+
+It boots from an image only (no kernel of its own choice, no UEFI).  Bochs says nothing about how a run has ended with its exit
+status, which is always 1, nor on a control socket, which it does not have; but it writes a log, and there it says all."""
+import os
+import re
+import shutil
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+from .problem import Problem
+from .session import KILL_SECONDS, Session, Status
+
+BOCHS = "bochs"
+SHARE = Path("/usr/share/bochs")
+MODELS = {"bochs-vmx": "corei7_skylake_x", "bochs-svm": "ryzen"}
+START_SECONDS = 20
+MIB = 1 << 20
+IPS = 20_000_000                # instructions in a second of the machine's own time
+
+# vga: with its VBE extension, GRUB jumps to address 0 when it sets a graphics mode.
+CONFIG = """\
+config_interface: textconfig
+display_library: rfb, options="timeout=0"
+memory: guest={memory}, host={memory}
+romimage: file={share}/BIOS-bochs-latest
+vgaromimage: file={share}/VGABIOS-lgpl-latest
+vga: extension=none
+boot: cdrom
+ata0: enabled=1, ioaddr1=0x1f0, ioaddr2=0x3f0, irq=14
+ata0-master: type=cdrom, path="{image}", status=inserted
+com1: enabled=1, mode=socket-client, dev=localhost:{port}
+cpu: model={model}, count={cpus}, ips={ips}, reset_on_triple_fault=0
+clock: sync=none
+log: "{log}"
+panic: action=fatal
+"""
+
+RESETS_AT_START = 1
+LOG_MARKS = [                   # what a line of the log means; the first that matches counts
+    (re.compile(rb"ACPI control: soft power off|Shutdown port: shutdown requested"), Status.POWER_OFF, "power-off"),
+    (re.compile(rb"exception with no resolution"), Status.RESET, "the machine was reset (triple fault)"),
+    (re.compile(rb"\[CPU0 *\] WARNING: HLT instruction with IF=0"), Status.HALTED, "CPU 0 is halted with interrupts off"),
+    (re.compile(rb">>PANIC<< (.*)"), Status.EMULATOR_DIED, "Bochs: {}"),
+]
+RESET = re.compile(rb"bx_pc_system_c::Reset\(")
+
+
+def find():
+    path = shutil.which(BOCHS)
+    if not path or not (SHARE / "VGABIOS-lgpl-latest").exists():
+        raise Problem(f"{BOCHS} is not installed (Debian packages bochs and vgabios); run `make deps`")
+    return path
+
+
+class BochsSession(Session):
+    """@image: what it boots; its files go to the folder @work.  Otherwise as Session."""
+
+    def __init__(self, image, work, sink, on_line=None, *, on="bochs-vmx", model=None, cpus=1, memory=1024 * MIB, ips=IPS):
+        self.files = {name: Path(work) / f"bochs.{name}" for name in ("rc", "log", "config")}
+        super().__init__([find(), "-q", "-f", str(self.files["config"]), "-rc", str(self.files["rc"])], sink, on_line)
+        self.settings = {"image": image, "memory": memory // MIB, "model": model or MODELS[on], "cpus": cpus, "ips": ips, "share": SHARE,
+                         "log": self.files["log"]}
+        self.log_read, self.resets = 0, 0
+
+    def start(self):
+        with socket.create_server(("localhost", 0)) as server:
+            self.files["rc"].write_text("c\n")              # Debian's Bochs has a debugger, which waits for a command
+            self.files["config"].write_text(CONFIG.format(port=server.getsockname()[1], **self.settings))
+            self.process = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", *self.command], stdin=subprocess.DEVNULL,
+                                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+            self.console = self.accept(server)
+        self.console.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.console.setblocking(False)
+        self.qmp = self.console                             # when it closes, Bochs has gone
+        self.selector.register(self.console, 1, self.console_ready)
+        self.last_output = time.monotonic()
+
+    def accept(self, server):
+        server.settimeout(0.5)
+        for _ in range(START_SECONDS * 2):
+            try:
+                return server.accept()[0]
+            except TimeoutError:
+                if self.process.poll() is not None:
+                    break
+        self.process.kill()
+        self.process.wait()
+        self.process = None
+        raise Problem(f"Bochs does not start: {self.last_line()}")
+
+    def last_line(self):
+        try:
+            return self.files["log"].read_text(errors="replace").splitlines()[-1]
+        except (OSError, IndexError):
+            return "it has written no log"
+
+    def stop(self):
+        for step in (self.process.terminate, self.process.kill):
+            if self.process.poll() is None:
+                step()
+            try:
+                self.process.wait(KILL_SECONDS)
+                break
+            except subprocess.TimeoutExpired:
+                continue
+        self.selector.close()
+        self.console.close()
+        return ""
+
+    def qmp_send(self, name, **arguments):
+        """Bochs has no such socket."""
+
+    # --- how it ends ---
+
+    def read_log(self):
+        """What Bochs has said since the last call ends the run, or not."""
+        try:
+            with open(self.files["log"], "rb") as log:
+                log.seek(self.log_read)
+                text = log.read()
+        except OSError:
+            return
+        lines = text[:text.rfind(b"\n") + 1]
+        self.log_read += len(lines)
+        self.resets += len(RESET.findall(lines))
+        if self.resets > RESETS_AT_START:
+            self.conclude(Status.RESET, "the machine was reset (reboot)")
+        for mark, status, reason in LOG_MARKS:
+            if match := mark.search(lines):
+                self.conclude(status, reason.format(*(g.decode(errors="replace") for g in match.groups())))
+                break
+
+    def conclude(self, status, reason):
+        if self.verdict and status != Status.POWER_OFF:
+            self.finish(*self.verdict)
+        else:
+            self.finish(status, reason)
+
+    def poll(self):
+        super().poll()
+        self.read_log()
+
+    def emulator_gone(self):
+        self.process.wait()
+        self.read_log()
+        if self.verdict:
+            self.finish(*self.verdict)
+        self.finish(Status.EMULATOR_DIED, f"Bochs ended by itself: {self.last_line()}")
