@@ -12,11 +12,12 @@
 #define MONITOR_HEAP	(256 * KIB)
 
 /*
- * Kernel memory of a monitor's domain, in pages: tables and objects of its own, two sets of page tables for guest RAM (one
- * page for each GiB when RAM is mapped in 2 MiB pages, and the levels above), and what a virtual CPU needs.
+ * Kernel memory of a monitor's domain, in pages: tables and objects of its own, two sets of page tables for guest RAM (its own
+ * in 2 MiB pages, the guest's, at worst, in 4 KiB ones: a CPU without large nested pages, or rights that split them), and what
+ * a virtual CPU needs.
  */
 #define QUOTA_DOMAIN	96u
-#define QUOTA_PER_GIB	4u
+#define QUOTA_PER_GIB	(4u + 512u)
 #define QUOTA_PER_CPU	32u
 
 static uint64_t monitor_quota(const struct config_vm *c)
