@@ -319,6 +319,7 @@ static void derive(struct cpuid_model *m)
 	if (cpuid_has(m, 0x80000001, EDX, 25))
 		m->efer_mask |= EFER_FFXSR;
 	m->gib_pages = cpuid_has(m, 0x80000001, EDX, 26);
+	m->tsc_aux = cpuid_has(m, 0x80000001, EDX, 27) || cpuid_has(m, 7, ECX, 22);
 }
 
 void cpuid_build(struct cpuid_model *m, const struct cpuid_config *cfg, struct cpuid_regs (*host)(uint32_t, uint32_t))

@@ -26,6 +26,7 @@ struct cpuid_model {
 	uint8_t phys_bits;
 	uint8_t linear_bits;
 	bool gib_pages;
+	bool tsc_aux;			/* RDTSCP or RDPID: the MSR exists */
 };
 
 struct cpuid_config {

@@ -177,6 +177,8 @@ static uint64_t *page_field(struct tv_exit_page *p, uint32_t msr)
 
 static enum msr_result page_get(struct vcpu *v, uint32_t msr, uint64_t *val)
 {
+	if (msr == MSR_TSC_AUX && !v->vm->cpuid.tsc_aux)
+		return MSR_FAULT;
 	if (!vcpu_need(v, TV_REGS_MSR))
 		return MSR_RETRY;
 	*val = *page_field(v->page, msr);
@@ -195,8 +197,9 @@ static bool page_value_valid(const struct vcpu *v, uint32_t msr, uint64_t val)
 	case MSR_KERNEL_GS_BASE:
 		return cr_canonical(&v->vm->cpuid, val);
 	case MSR_SFMASK:
-	case MSR_TSC_AUX:
 		return val <= UINT32_MAX;
+	case MSR_TSC_AUX:
+		return val <= UINT32_MAX && v->vm->cpuid.tsc_aux;
 	default:
 		return true;
 	}

@@ -135,6 +135,18 @@ static void addresses_must_be_canonical_and_pat_types_real(void **state)
 	assert_int_equal(msr_write(v, MSR_TSC_AUX, BIT(32)), MSR_FAULT);
 }
 
+static void tsc_aux_exists_with_an_instruction_that_reads_it(void **state)
+{
+	uint64_t val;
+
+	(void)state;
+	assert_int_equal(msr_write(v, MSR_TSC_AUX, 7), MSR_OK);
+	assert_int_equal(get(MSR_TSC_AUX), 7);
+	rig_vm.cpuid.tsc_aux = false;
+	assert_int_equal(msr_write(v, MSR_TSC_AUX, 7), MSR_FAULT);
+	assert_int_equal(msr_read(v, MSR_TSC_AUX, &val), MSR_FAULT);
+}
+
 static void mtrrs_are_checked_and_start_as_firmware_leaves_them(void **state)
 {
 	(void)state;
@@ -233,6 +245,7 @@ int main(void)
 		cmocka_unit_test_setup(writing_the_tsc_shows_in_tsc_adjust_and_the_other_way_round, amd),
 		cmocka_unit_test_setup(efer_takes_only_offered_bits_and_lme_not_under_paging, amd),
 		cmocka_unit_test_setup(addresses_must_be_canonical_and_pat_types_real, amd),
+		cmocka_unit_test_setup(tsc_aux_exists_with_an_instruction_that_reads_it, amd),
 		cmocka_unit_test_setup(mtrrs_are_checked_and_start_as_firmware_leaves_them, amd),
 		cmocka_unit_test_setup(a_vendors_registers_exist_only_in_its_model, amd),
 		cmocka_unit_test_setup(a_row_that_needs_more_registers_asks_for_them_once, amd),
