@@ -67,7 +67,15 @@ static void refill_add(struct sched *s, uint64_t time, uint64_t amount)
 	last->amount += amount;
 }
 
-/* Use that overruns the first piece (the timer came late) is taken from the next ones; beyond the whole budget it is lost. */
+/* What was used beyond the whole budget (the timer came late) delays the last piece, at the rate at which budget comes back. */
+static void refill_repay(struct sched *s, uint64_t overrun)
+{
+	uint64_t rate = (s->period + s->budget - 1) / s->budget;
+
+	refill_at(s, s->refill_count - 1u)->time += min_u64(overrun, SCHED_MAX_PERIOD / rate) * rate;
+}
+
+/* Use that overruns the first piece is taken from the next ones. */
 void refill_use(struct sched *s, uint64_t start, uint64_t used)
 {
 	unsigned pieces = s->refill_count;
@@ -82,4 +90,6 @@ void refill_use(struct sched *s, uint64_t start, uint64_t used)
 			refill_pop(s);
 		refill_add(s, max_u64(start + s->period, s->refill_count ? refill_at(s, s->refill_count - 1u)->time : 0), part);
 	}
+	if (used)
+		refill_repay(s, used);
 }

@@ -216,6 +216,31 @@ static void the_sporadic_server_never_overspends(void **state)
 	}
 }
 
+/* However late the timer comes, the share holds in the long run. */
+static void an_overrun_is_paid_back(void **state)
+{
+	struct sched s = { .budget = 100000, .period = 1000000 };
+	uint64_t now = 0, used = 0;
+
+	(void)state;
+	srand(4);
+	refill_init(&s);
+	for (unsigned i = 0; i < 3000; i++) {
+		uint64_t there = refill_now(&s, now), part;
+
+		if (!there) {
+			now = refill_next(&s);
+			there = refill_now(&s, now);
+		}
+		part = there + (uint64_t)rand() % 400000;
+		refill_use(&s, now, part);
+		used += part;
+		now += part;
+	}
+	assert_true(used <= now / 10 + 1000000);
+	assert_true(used >= now / 12);
+}
+
 static void binding_is_one_to_one(void **state)
 {
 	(void)state;
@@ -512,6 +537,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_budget_bounds_the_share_of_the_cpu, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_context_with_all_of_its_period_runs_on, setup, teardown),
 		cmocka_unit_test(the_sporadic_server_never_overspends),
+		cmocka_unit_test(an_overrun_is_paid_back),
 		cmocka_unit_test_setup_teardown(binding_is_one_to_one, setup, teardown),
 		cmocka_unit_test_setup_teardown(whoever_loses_its_context_stops_until_it_gets_another, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_thread_may_unbind_itself, setup, teardown),

@@ -9,15 +9,14 @@ static uint64_t now(void) { return __builtin_ia32_rdtsc(); }
 /* A server in a domain of its own, which adds one to word 0; @own: with a scheduling context. */
 static uint64_t server(struct child *c, bool own)
 {
-	uint64_t ep = sel_new(), bits;
+	uint64_t ep = sel_new();
 
 	child_domain(c);
 	expect_err(sys_ep_create(ep), TV_OK);
 	expect_err(sys_cap_derive(c->domain, 1, ep, TV_RIGHT_WAIT, 0, 0), TV_OK);
 	child_thread(c, child_serve, CHILD_SHARED, 60);
 	expect_err(sys_thread_start(c->thread), TV_OK);
-	/* Let it get to its wait. */
-	expect_err(sys_ntfn_wait(c->done, now() + rt_info()->tsc_hz / 100, &bits), TV_ETIMEOUT);
+	child_settle(c);
 	if (!own)
 		expect_err(sys_sched_bind(c->sched, 0), TV_OK);
 	return ep;
@@ -120,8 +119,7 @@ static void a_busy_domain_is_destroyed_cleanly(void)
 		CHILD(TV_CAP_DERIVE, 16, 5, 10, TV_RIGHT_SIGNAL, 0, 0);
 		CHILD(TV_MEM_MAP, 16, 0x400000, 3, 0, 4 * MIB, TV_MAP_READ);
 		/* Its second thread runs as long as root sleeps. */
-		(void)sys_ntfn_wait(c.done, now() + rt_info()->tsc_hz / 100, &(uint64_t){ 0 });
-		expect(c.page->counter > 0);
+		expect(child_counts(&c));
 		child_end(&c);
 		expect_err(sys_mem_unmap(TV_SEL_DOMAIN, (uint64_t)(uintptr_t)c.page, PAGE_SIZE), TV_OK);
 		if (round >= 1)

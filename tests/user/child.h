@@ -226,6 +226,29 @@ static inline bool child_call(struct child *c, enum tv_hypercall n, uint64_t a0,
 	return !(bits & 2);
 }
 
+/* Sleep until the child's thread waits for something. */
+static inline void child_settle(struct child *c)
+{
+	struct sys_thread_info info = { .state = TV_THREAD_RUNNABLE };
+	uint64_t bits;
+
+	for (unsigned i = 0; i < 1000 && info.state == TV_THREAD_RUNNABLE; i++) {
+		(void)sys_ntfn_wait(c->done, __builtin_ia32_rdtsc() + rt_info()->tsc_hz / 1000, &bits);
+		expect_err(sys_thread_info(c->thread, &info), TV_OK);
+	}
+	expect(info.state == TV_THREAD_BLOCKED);
+}
+
+/* Does child_count get on within a second? */
+static inline bool child_counts(struct child *c)
+{
+	uint64_t before = *(volatile uint64_t *)&c->page->counter, bits;
+
+	for (unsigned i = 0; i < 1000 && *(volatile uint64_t *)&c->page->counter == before; i++)
+		(void)sys_ntfn_wait(c->done, __builtin_ia32_rdtsc() + rt_info()->tsc_hz / 1000, &bits);
+	return *(volatile uint64_t *)&c->page->counter > before;
+}
+
 static inline void child_end(struct child *c)
 {
 	expect_err(sys_domain_destroy(c->domain), TV_OK);
