@@ -14,6 +14,7 @@ static enum vm_next impossible(struct vcpu *v, const char *what)
 enum vm_next exit_mmio(struct vcpu *v)
 {
 	struct tv_exit_page *p = v->page;
+	enum vm_next next;
 
 	if (p->pending & TV_EVENT_VALID)
 		return impossible(v, "an interrupt or exception needs its table or stack");
@@ -21,5 +22,11 @@ enum vm_next exit_mmio(struct vcpu *v)
 		return impossible(v, "the guest executes");
 	if (p->arg1 & TV_MMIO_WALK)
 		return impossible(v, "the guest has a page table");
-	return emulate(v);
+	/* The CPU has just walked the tables for the operand: no need to do it again. */
+	v->insn.hint_valid = true;
+	v->insn.hint_write = p->arg1 & TV_MMIO_WRITE;
+	v->insn.hint.v = p->arg0;
+	next = emulate(v);
+	v->insn.hint_valid = false;
+	return next;
 }
