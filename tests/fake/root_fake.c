@@ -117,7 +117,11 @@ enum tv_err sys_ntfn_wait(uint64_t ntfn, uint64_t deadline, uint64_t *bits)
 
 enum tv_err sys_ntfn_signal(uint64_t ntfn, uint64_t bits)
 {
-	return type[ntfn] == TV_CAP_NOTIFICATION && bits ? TV_OK : TV_ECAP;
+	if (ntfn == ROOT_SEL_NTFN)
+		pending |= bits;
+	else if (type[ntfn] != TV_CAP_NOTIFICATION || !bits)
+		return TV_ECAP;
+	return TV_OK;
 }
 
 /* --- objects --- */

@@ -65,7 +65,7 @@ void root_say(const char *fmt, ...)
 	va_start(args, fmt);
 	size_t length = fmt_vbuf(line, sizeof(line) - 1, fmt, args);
 	va_end(args);
-	if (!serial_expected() || !serial_ready()) {
+	if (!term_is_ours()) {
 		kernel_log("trivet: ", 8);
 		kernel_log(line, length);
 		kernel_log("\n", 1);

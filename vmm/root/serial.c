@@ -25,6 +25,7 @@
 #define SERIAL_QUOTA	(64 * PAGE_SIZE)
 #define SERIAL_NAME	"serial"
 #define SERIAL_LOG_MAX	256u
+#define RETRY_MS	5000u
 
 static struct child child;
 static struct serial_shared *shared;
@@ -103,7 +104,10 @@ static void serial_start(void *arg)
 		return;
 	root_say("driver serial: cannot be started: %s", child.wrong);
 	child_end(&child);
-	expected = false;
+	/* Once the terminal is its own nobody else prints: try again, memory may come back.  Before, the kernel goes on printing. */
+	expected = told_ready;
+	if (expected)
+		event_timer_set(&root.loop, &restart, root_after_ms(RETRY_MS));
 }
 
 /* Lines of the driver's log appear on the shell. */
@@ -131,11 +135,8 @@ static void serial_log(void)
 static void serial_signalled(void *arg)
 {
 	(void)arg;
-	if (ring_broken(&rx) || ring_broken(&tx) || ring_broken(&log_ring)) {
-		root_say("driver serial: has broken the protocol of its rings and is started again");
-		serial_restart();
+	if (serial_was_broken())
 		return;
-	}
 	serial_log();
 	if (!told_ready && serial_ready()) {
 		told_ready = true;
@@ -158,12 +159,25 @@ static void serial_why(char *text, size_t size, const struct sys_thread_info *in
 		fmt_buf(text, size, "exit code %lu", info->code);
 }
 
-/* The driver has ended, which it never should: start it again, later and later if that repeats itself. */
+/*
+ * The driver is gone, for the reason @why: start it again, later and later if that repeats itself.  Without a console nobody
+ * could start it by hand, so it is never given up.
+ */
+static void serial_again(const char *why)
+{
+	uint64_t now = clock_now(), start = now;
+
+	child_end(&child);
+	shared_renew();
+	(void)policy_ended(&policy, CONFIG_RESTART_ALWAYS, VM_EXIT_RESET, now, root.tsc_hz, &start);
+	event_timer_set(&root.loop, &restart, start);
+	root_say("driver serial: %s; it is started again", why);
+}
+
 static void serial_ended(void *arg)
 {
 	struct sys_thread_info info;
 	char why[96];
-	uint64_t start, now = clock_now();
 
 	(void)arg;
 	if (!child.alive || sys_thread_info(child_thread_sel(&child, 0), &info) != TV_OK ||
@@ -171,16 +185,13 @@ static void serial_ended(void *arg)
 		return;
 	serial_log();
 	serial_why(why, sizeof(why), &info);
-	child_end(&child);
-	if (info.state == TV_THREAD_EXITED && info.code == SERIAL_EXIT_NO_DEVICE) {
-		expected = false;
-		root_say("driver serial: %s", why);
+	if (info.state != TV_THREAD_EXITED || info.code != SERIAL_EXIT_NO_DEVICE) {
+		serial_again(why);
 		return;
 	}
-	/* Without a console nobody could start it by hand: it is slowed down, but never given up. */
-	if (policy_ended(&policy, CONFIG_RESTART_ALWAYS, VM_EXIT_RESET, now, root.tsc_hz, &start) == POLICY_RESTART)
-		event_timer_set(&root.loop, &restart, start);
-	root_say("driver serial: has ended (%s) and is started again", why);
+	child_end(&child);
+	expected = false;
+	root_say("driver serial: %s", why);
 }
 
 void serial_restart(void)
@@ -188,6 +199,14 @@ void serial_restart(void)
 	event_timer_cancel(&restart);
 	child_end(&child);
 	serial_start(NULL);
+}
+
+bool serial_was_broken(void)
+{
+	if (!ring_broken(&rx) && !ring_broken(&tx) && !ring_broken(&log_ring))
+		return false;
+	serial_again("it has broken the protocol of its rings");
+	return true;
 }
 
 void serial_status(char *buf, size_t size)

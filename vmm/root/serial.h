@@ -17,6 +17,8 @@ struct ring *serial_tx(void);
 struct ring *serial_rx(void);
 /* Tell it, if it sleeps, that bytes were put or taken. */
 void serial_wake(void);
+/* Has it broken the protocol of its rings?  Then it is started again, and the rings are new. */
+bool serial_was_broken(void);
 /* Take the driver down and start it again; everything that it has not sent yet is sent by its successor. */
 void serial_restart(void);
 /* What it has done so far, for people, in one line, to @buf. */

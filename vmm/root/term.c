@@ -97,6 +97,11 @@ void term_ready(void)
 	bound = sys_log_bind(TV_SEL_LOG, ROOT_SEL_NTFN, BIT(ROOT_BIT_LOG)) == TV_OK;
 }
 
+bool term_is_ours(void)
+{
+	return bound;
+}
+
 static void log_write(const char *text, size_t length)
 {
 	while (length) {
@@ -195,7 +200,7 @@ static bool term_output(void)
 
 void term_run(void)
 {
-	if (serial_expected())
+	if (serial_expected() && !serial_was_broken())
 		term_input();
 	do {
 		for (unsigned i = 0; i < vms_count(); i++)

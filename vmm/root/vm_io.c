@@ -48,17 +48,21 @@ static void drain_output(struct vm *v)
 		term_again();
 }
 
+bool vm_is_broken(const struct vm *v)
+{
+	return ring_broken(&v->input) || ring_broken(&v->output) || ring_broken(&v->log);
+}
+
 void vm_drain(struct vm *v)
 {
+	if (v->phase == VM_RUNNING && vm_is_broken(v)) {	/* vm_signalled() ends it; until then nothing of it is believed */
+		(void)sys_ntfn_signal(ROOT_SEL_NTFN, BIT(ROOT_BIT_VM + v->index));
+		return;
+	}
 	drain_log(v);
 	drain_output(v);
 	if (ring_wake_putter(&v->output))
 		vm_signal(v);
-}
-
-bool vm_is_broken(const struct vm *v)
-{
-	return ring_broken(&v->input) || ring_broken(&v->output) || ring_broken(&v->log);
 }
 
 /* When it does not run nobody is there to read it: then everything is taken, and forgotten. */

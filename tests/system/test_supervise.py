@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Root supervises: what ends comes back by its policy, what stops gives everything back, and the console survives its driver."""
+import re
+
+import pytest
+
+from conftest import TREE
+from test_boot import log_in
+
+DEFAULT = TREE / "examples/default.toml"
+SHELL = "trivet> "
+PREFIX = "\x01"
+
+
+@pytest.fixture
+def system(console, tmp_path):
+    """Opens the default system, which stays up without a guest; @words: more for the guest's command line."""
+    def start(words=""):
+        text = DEFAULT.read_text().replace('"poweroff"', '"stay"', 1).replace("console=ttyS0", f"console=ttyS0 {words}", 1)
+        config = tmp_path / "stay.toml"
+        config.write_text(text)
+        child = console(config, "--direct")
+        log_in(child)
+        return child
+    return start
+
+
+def to_shell(child):
+    child.send(PREFIX + "0")
+    child.expect_exact(SHELL)
+
+
+def free(child):
+    """Free memory and free kernel memory, as the shell shows them."""
+    return re.search(r"free memory \S+, free kernel memory \d+", child.ask("version", SHELL))[0]
+
+
+def test_a_vm_that_stops_gives_everything_back(system):
+    child = system()
+    to_shell(child)
+    child.ask("stop web --force", SHELL)
+    before = free(child)
+    for _ in range(5):
+        child.ask("start web", SHELL)
+        assert free(child) != before
+        child.ask("stop web --force", SHELL)
+        assert free(child) == before
+
+
+def test_a_guest_that_crashes_is_started_again(system):
+    child = system("reboot=triple")
+    child.sendline("reboot -f")
+    child.expect_exact("web: the guest has crashed")
+    log_in(child)
+    to_shell(child)
+    assert "crashed" not in child.ask("status web", SHELL)      # that was the run before
+    assert re.search(r"starts so far: 2", child.ask("status web", SHELL))
+
+
+def test_a_guest_that_hangs_with_interrupts_off_is_stopped(system):
+    child = system()
+    child.sendline("echo c >/proc/sysrq-trigger")
+    child.expect_exact("end Kernel panic")
+    to_shell(child)
+    assert "destroyed" in child.ask("stop web --force", SHELL)
+    assert re.search(r"web\s.*stopped", child.ask("list", SHELL))
+
+
+def test_the_console_survives_its_driver(system):
+    child = system()
+    to_shell(child)
+    child.ask("status serial", SHELL)
+    before = free(child)
+    for _ in range(7):
+        child.sendline("restart serial")
+        child.expect_exact(SHELL)
+    assert "running" in child.ask("status serial", SHELL)
+    assert free(child) == before
+    child.send(PREFIX + "1")
+    child.sendline("")
+    child.expect_exact("web# ")
+    assert "1000" in child.ask("seq 1000 | tail -1", "web# ")
+
+
+def test_switching_off_from_the_console_asks_first(system):
+    child = system()
+    child.send(PREFIX + "x")
+    child.expect_exact("y: yes")
+    child.send("n")
+    child.expect_exact("not switched off")
+    child.sendline("echo $((6 * 7))")
+    child.expect_exact("42")
+    child.send(PREFIX + "x")
+    child.expect_exact("y: yes")
+    child.send("y")
+    assert child.end() == 0
