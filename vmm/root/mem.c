@@ -60,7 +60,7 @@ unsigned mem_take_ram(uint64_t size, struct extent *out, unsigned max)
 void mem_give_back(const struct extent *e)
 {
 	if (!pool_free(&pool, *e))
-		root_say("memory %#lx, %lu bytes: lost, it is too fragmented", e->base, e->size);
+		root_say("memory 0x%lx, %lu bytes: lost, it is too fragmented", e->base, e->size);
 }
 
 enum tv_err mem_map(uint64_t domain, uint64_t addr, const struct extent *e, uint64_t offset, uint64_t size, uint32_t rights)
