@@ -86,7 +86,16 @@ static void change_edge(struct space *s, uint64_t at, uint64_t va, uint64_t end,
 		mapping_free(m);
 }
 
-/* Make the ends of the range ends of mappings and of leaves.  TV_EQUOTA, TV_EBUSY: nothing has changed. */
+/* May @m, which can be NULL, be changed by @c? */
+static bool change_allowed(const struct mapping *m, const struct change *c)
+{
+	return !m || c->unmap || !(c->rights & ~m->max);
+}
+
+/*
+ * Make the ends of the range ends of mappings and of leaves.  TV_ERIGHT, TV_EQUOTA, TV_EBUSY: nothing has changed.  TV_ERIGHT is for
+ * what another thread has mapped since the caller checked the range.
+ */
 static enum tv_err change_cut(struct space *s, uint64_t va, uint64_t end, const struct change *c)
 {
 	struct mapping *first = mapping_across(s, va), *last = mapping_across(s, end);
@@ -96,6 +105,8 @@ static enum tv_err change_cut(struct space *s, uint64_t va, uint64_t end, const 
 
 	if (!first && !last)
 		return TV_OK;
+	if (!change_allowed(first, c) || !change_allowed(last, c))
+		return TV_ERIGHT;
 	if ((first && first->done < first->size) || (last && last->done < last->size))
 		return TV_EBUSY;
 	if (!quota_reserve(s->quota, pages))
@@ -181,8 +192,10 @@ static uint64_t mapping_protect(struct mapping *m, uint64_t va, const struct cha
 	uint64_t at, end = m->at.key + m->done;
 
 	/* Not allowed, or not in the page tables yet. */
-	if (c->rights & ~m->max || va >= end)
+	if (!change_allowed(m, c) || va >= end)
 		return m->at.key + m->size;
+	/* Between two chunks another thread may have made a large leaf where this call has stopped; it lies in the range as a whole. */
+	va = align_down(va, space_leaf(m->space, va));
 	m->attr = change_attr(m, c);
 	at = space_leaves(m->space, va, end, w);
 	/* Whole 2 MiB, so that each call can make one leaf of them. */

@@ -251,7 +251,8 @@ static void protect_level(const struct op *op, uint64_t *table, unsigned level, 
 			continue;
 		if (is_leaf(op->fmt, *slot, level)) {
 			attr = leaf_attr(op->fmt, *slot, level);
-			if ((attr & PT_RWX) == op->attr)
+			/* A part is split off even if its rights stay the same: the caller relies on a leaf's end there. */
+			if ((attr & PT_RWX) == op->attr && next - va == SPAN(level))
 				continue;
 			if (next - va == SPAN(level)) {
 				write_entry(slot, make_leaf(op->fmt, leaf_pa(*slot, level), (attr & ~PT_RWX) | op->attr, level) |

@@ -75,7 +75,8 @@ enum tv_err space_map_page(struct space *s, uint64_t va, struct cap *c, hpa_t pa
 enum tv_err space_unmap(struct space *s, uint64_t *va, uint64_t *size, struct work *w) MUST_USE;
 /*
  * Change the rights of what is mapped in [@va, @end); holes, and mappings that cannot have @rights, are skipped.  *@at, at first @va,
- * advances with the work up to @end.  Errors as space_unmap().
+ * advances with the work up to @end.  Errors as space_unmap(), and TV_ERIGHT: a mapping that
+ * would have to be cut.
  */
 enum tv_err space_protect(struct space *s, uint64_t va, uint64_t end, uint64_t *at, uint32_t rights, struct work *w) MUST_USE;
 /* May every mapping in [*@va, @end) get @rights (PT_R | PT_W | PT_X)?  Advances *@va to @end; TV_ERIGHT. */

@@ -306,6 +306,75 @@ static void protecting_gives_no_more_than_the_region_allows(void **state)
 	check_invariants();
 }
 
+/*
+ * What a change in chunks meets when another thread changes the space in between.  Checking 32 mappings takes a whole chunk, so that
+ * the first one ends right behind the cut: at 2 and 6 MiB large leaves that the range cuts in the middle, between them 30 pages.
+ */
+static void make_cut_in_progress(uint32_t before, uint32_t rights)
+{
+	enum tv_err err;
+
+	make_domain(DOM, 200);
+	assert_int_equal(map(DOM, 2 * MIB, sel_ram, 2 * MIB, 2 * MIB, before), TV_OK);
+	assert_int_equal(map(DOM, 6 * MIB, sel_ram, 6 * MIB, 2 * MIB, before), TV_OK);
+	for (uint64_t i = 0; i < 30; i++)
+		assert_int_equal(map(DOM, 4 * MIB + i * 0x2000, sel_ram, 4 * MIB + i * 0x2000, 0x1000, before), TV_OK);
+	assert_false(call_chunks(1, &err, TV_MEM_PROTECT, DOM, 3 * MIB, 4 * MIB, rights, 0, 0));
+}
+
+static void rights_that_stay_the_same_cut_leaves_as_well(void **state)
+{
+	(void)state;
+	make_cut_in_progress(RW, RW);
+	check_invariants();
+	root_domain_of(DOM)->quota.limit = root_domain_of(DOM)->quota.used;
+	assert_int_equal(call(TV_MEM_UNMAP, DOM, 3 * MIB, MIB), TV_OK);
+	root_domain_of(DOM)->quota.limit = 200;
+	assert_int_equal(leaf_at(DOM, 3 * MIB - 1, NULL), PAGE_SIZE);
+	assert_int_equal(leaf_at(DOM, 3 * MIB, NULL), 0);
+	assert_int_equal(leaf_at(DOM, 4 * MIB, NULL), PAGE_SIZE);
+	check_invariants();
+}
+
+static void what_is_mapped_behind_the_check_gets_no_more_than_its_region_allows(void **state)
+{
+	uint32_t attr;
+
+	(void)state;
+	make_cut_in_progress(R, RW);
+	assert_int_equal(call(TV_CAP_DERIVE, TV_SEL_DOMAIN, B, sel_ram, TV_RIGHT_READ), TV_OK);
+	assert_int_equal(call(TV_MEM_UNMAP, DOM, 2 * MIB, 2 * MIB), TV_OK);
+	assert_int_equal(map(DOM, 2 * MIB, B, 0, 2 * MIB, R), TV_OK);
+	/* The same call, whose check is behind it, goes on. */
+	assert_int_equal(call(TV_MEM_PROTECT, DOM, 3 * MIB, 4 * MIB, RW), TV_ERIGHT);
+	assert_int_equal(leaf_at(DOM, 3 * MIB, &attr), 2 * MIB);
+	assert_int_equal(attr & PT_W, 0);
+	assert_int_equal(call(TV_MEM_UNMAP, DOM, 2 * MIB, 2 * MIB), TV_OK);
+	assert_int_equal(call(TV_MEM_PROTECT, DOM, 3 * MIB, 4 * MIB, RW), TV_OK);
+	check_invariants();
+}
+
+static void protecting_goes_on_in_the_middle_of_a_leaf_that_is_new(void **state)
+{
+	struct quota *q;
+	enum tv_err err;
+	uint32_t attr;
+
+	(void)state;
+	make_domain(DOM, 200);
+	q = &root_domain_of(DOM)->quota;
+	/* Small pages, misaligned against memory: after the first chunk the change stands behind some of them. */
+	assert_int_equal(map(DOM, 2 * MIB, sel_ram, 0x1000, 8 * MIB, R), TV_OK);
+	assert_false(call_chunks(1, &err, TV_MEM_PROTECT, DOM, 2 * MIB, 6 * MIB, RW, 0, 0));
+	assert_int_equal(call(TV_MEM_UNMAP, DOM, 2 * MIB, 8 * MIB), TV_OK);
+	assert_int_equal(map(DOM, 2 * MIB, sel_ram, 2 * MIB, 8 * MIB, R), TV_OK);
+	assert_int_equal(leaf_at(DOM, 2 * MIB, NULL), 2 * MIB);
+	assert_int_equal(call(TV_MEM_PROTECT, DOM, 2 * MIB, 6 * MIB, RW), TV_OK);
+	assert_int_equal(q->reserved, 0);
+	assert_int_equal(leaf_at(DOM, 5 * MIB, &attr), 2 * MIB);
+	assert_int_equal(attr & PT_W, PT_W);
+}
+
 static void a_leaf_never_spans_two_mappings(void **state)
 {
 	(void)state;
@@ -412,6 +481,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(unmapping_fails_only_before_the_first_change, setup, teardown),
 		cmocka_unit_test_setup_teardown(protecting_splits_and_giving_back_merges, setup, teardown),
 		cmocka_unit_test_setup_teardown(protecting_gives_no_more_than_the_region_allows, setup, teardown),
+		cmocka_unit_test_setup_teardown(rights_that_stay_the_same_cut_leaves_as_well, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_is_mapped_behind_the_check_gets_no_more_than_its_region_allows, setup, teardown),
+		cmocka_unit_test_setup_teardown(protecting_goes_on_in_the_middle_of_a_leaf_that_is_new, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_leaf_never_spans_two_mappings, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_map_that_runs_out_of_quota_changes_nothing, setup, teardown),
 		cmocka_unit_test_setup_teardown(random_changes_agree_with_a_model, setup, teardown),
