@@ -39,6 +39,7 @@ struct walk {
 	const struct format *fmt;
 	uint64_t access;
 	uint64_t reserved;		/* bits that no entry may have, whatever it is */
+	struct gwalk_note *note;	/* or NULL */
 };
 
 /* An entry as it was read, and where. */
@@ -118,17 +119,23 @@ static bool permitted(const struct walk *w, uint64_t allow, uint64_t nx)
 	return !(st->cr4 & CR4_SMAP) || (st->rflags & RFLAGS_AC && !(access & GWALK_IMPLICIT));
 }
 
-/* The only place that reads guest page tables: e->slot, once. */
+/* The only place where a walk reads guest page tables: e->slot, once. */
 static bool read_entry(const struct walk *w, struct entry *e)
 {
 	const void *p = w->vm->ram(w->vm->opaque, e->slot, w->fmt->entry_size, false);
+	struct gwalk_note *note = w->note;
 
 	if (!p)
 		return false;
-	if (w->fmt->entry_size == 8)
-		e->value = __atomic_load_n((const uint64_t *)p, __ATOMIC_RELAXED);
-	else
+	if (w->fmt->entry_size == 4) {
 		e->value = __atomic_load_n((const uint32_t *)p, __ATOMIC_RELAXED);
+		return true;
+	}
+	e->value = __atomic_load_n((const uint64_t *)p, __ATOMIC_RELAXED);
+	if (note) {
+		note->entry[note->entries].at = p;
+		note->entry[note->entries++].value = e->value;
+	}
 	return true;
 }
 
@@ -205,17 +212,24 @@ static enum gwalk_status walk_once(const struct walk *w, uint64_t gva, struct gw
 	return (e.value & dirty) == dirty ? GWALK_OK : mark_entry(w, &e, dirty);
 }
 
-/*
- * Translate @gva (canonical in 64-bit mode; only its low 32 bits count outside) for @access, GWALK_*, with the control registers,
- * EFER and RFLAGS of @st.  Sets accessed and dirty bits as the CPU does: on the way down in every table entry that is used, in the
- * leaf only if the access is permitted.  On GWALK_OK, result.gpa and page_shift are set, on GWALK_FAULT result.error.
- */
-enum gwalk_status gwalk(const struct gwalk_vm *vm, const struct tv_exit_page *st, gva_t gva, uint64_t access,
-			struct gwalk_result *result)
+static void note_begin(struct gwalk_note *note, const struct tv_exit_page *st, uint64_t access)
 {
-	struct walk w = { .vm = vm, .st = st, .access = access };
+	note->access = access;
+	note->cr0 = st->cr0;
+	note->cr3 = st->cr3;
+	note->cr4 = st->cr4;
+	note->efer = st->efer;
+	note->entries = 0;
+}
+
+enum gwalk_status gwalk_noted(const struct gwalk_vm *vm, const struct tv_exit_page *st, gva_t gva, uint64_t access,
+			      struct gwalk_note *note, struct gwalk_result *result)
+{
+	struct walk w = { .vm = vm, .st = st, .access = access, .note = note };
 	enum gwalk_status status;
 
+	if (note)
+		note->entries = 0;
 	if (!(st->efer & EFER_LMA))
 		gva.v &= MASK(31, 0);
 	if (!(st->cr0 & CR0_PG)) {
@@ -226,9 +240,36 @@ enum gwalk_status gwalk(const struct gwalk_vm *vm, const struct tv_exit_page *st
 	w.fmt = paging_mode(st);
 	w.reserved = reserved_always(&w);
 	for (unsigned try = 0; try < MAX_TRIES; try++) {
+		if (note)
+			note_begin(note, st, access);
 		status = walk_once(&w, gva.v, result);
 		if (status != GWALK_RETRY)
 			return status;
 	}
 	return GWALK_RETRY;
+}
+
+/*
+ * An entry whose accessed bit the noted walk had to set is not the noted one any more: then the next walk, which finds it set, makes
+ * a note that holds.
+ */
+bool gwalk_holds(const struct gwalk_note *note, const struct tv_exit_page *st, uint64_t access)
+{
+	uint64_t differ = (note->access ^ access) | (note->cr0 ^ st->cr0) | (note->cr3 ^ st->cr3) | (note->cr4 ^ st->cr4) |
+			  (note->efer ^ st->efer);
+
+	for (unsigned i = 0; i < note->entries; i++)
+		differ |= note->entry[i].value ^ __atomic_load_n(note->entry[i].at, __ATOMIC_RELAXED);
+	return note->entries && !differ;
+}
+
+/*
+ * Translate @gva (canonical in 64-bit mode; only its low 32 bits count outside) for @access, GWALK_*, with the control registers,
+ * EFER and RFLAGS of @st.  Sets accessed and dirty bits as the CPU does: on the way down in every table entry that is used, in the
+ * leaf only if the access is permitted.  On GWALK_OK, result.gpa and page_shift are set, on GWALK_FAULT result.error.
+ */
+enum gwalk_status gwalk(const struct gwalk_vm *vm, const struct tv_exit_page *st, gva_t gva, uint64_t access,
+			struct gwalk_result *result)
+{
+	return gwalk_noted(vm, st, gva, access, NULL, result);
 }

@@ -41,4 +41,26 @@ struct gwalk_result {
 enum gwalk_status gwalk(const struct gwalk_vm *vm, const struct tv_exit_page *st, gva_t gva, uint64_t access,
 			struct gwalk_result *result) MUST_USE;
 
+#define GWALK_LEVELS	5u
+
+/* What a walk depended on: all 0 holds for nothing. */
+struct gwalk_note {
+	uint64_t access, cr0, cr3, cr4, efer;
+	unsigned entries;
+	struct {
+		const uint64_t *at;	/* in guest RAM, which stays where it is */
+		uint64_t value;
+	} entry[GWALK_LEVELS];
+};
+
+/*
+ * The same, and remember in *@note what the result depended on.  Only for accesses that EFLAGS.AC and CPL do not matter for
+ * beyond @access, such as GWALK_FETCH.  Walks of 32-bit tables and those without paging leave a note that never holds.
+ */
+enum gwalk_status gwalk_noted(const struct gwalk_vm *vm, const struct tv_exit_page *st, gva_t gva, uint64_t access,
+			      struct gwalk_note *note, struct gwalk_result *result) MUST_USE;
+
+/* Would a walk of the same address for @access, which ended well when *@note was made, end in the same way now? */
+bool gwalk_holds(const struct gwalk_note *note, const struct tv_exit_page *st, uint64_t access);
+
 #endif

@@ -428,13 +428,18 @@ enum insn_mode insn_mode(const struct tv_exit_page *st)
 	return attr & BIT(10) ? INSN_MODE_32 : INSN_MODE_16;
 }
 
+static uint64_t fetch_access(const struct tv_exit_page *st)
+{
+	return GWALK_FETCH | (st->cpl == 3 ? GWALK_USER : 0);
+}
+
 /*
  * Append instruction bytes at CS:RIP + *@count to @bytes, which has room for 16 more, up to 16 bytes in all and not beyond the page
  * and the limit of CS.  Each byte of guest memory is read once.
  */
 static enum insn_result fetch_bytes(struct insn_ctx *c, enum insn_mode mode, uint8_t *bytes, unsigned *count)
 {
-	uint64_t access = GWALK_FETCH | (c->st->cpl == 3 ? GWALK_USER : 0), linear = c->st->rip + *count, room = 16 - *count, value[2];
+	uint64_t access = fetch_access(c->st), linear = c->st->rip + *count, room = 16 - *count, value[2];
 	const struct tv_segment *cs = &c->st->seg[TV_CS];
 	struct insn_span span;
 	enum insn_result r;
@@ -461,6 +466,39 @@ static enum insn_result fetch_bytes(struct insn_ctx *c, enum insn_mode mode, uin
 	return INSN_DONE;
 }
 
+/* Would a fetch at RIP find the instruction of @memo?  Its bytes are read once, as a fetch would. */
+static bool memo_holds(const struct insn_ctx *c, enum insn_mode mode, const struct insn_memo *memo)
+{
+	const volatile any64 *at = memo->at;
+
+	return at && mode == INSN_MODE_64 && memo->in.mode == mode && memo->rip == c->st->rip &&
+	       gwalk_holds(&memo->walk, c->st, fetch_access(c->st)) && at[0] == memo->bytes[0] && at[1] == memo->bytes[1];
+}
+
+/*
+ * Fetch 16 bytes in 64-bit mode, if they lie in one page, and note in @memo where that is.  False: fetch_bytes() knows why, or can
+ * do it.
+ */
+static bool fetch_noted(struct insn_ctx *c, struct insn_memo *memo, uint64_t bytes[2])
+{
+	const struct tv_exit_page *st = c->st;
+	const volatile any64 *at;
+	struct gwalk_result found;
+
+	memo->at = NULL;
+	if ((st->rip & PAGE_MASK) > PAGE_SIZE - 16 || !insn_canonical(st, st->rip) ||
+	    gwalk_noted(c->vm, st, (gva_t){ st->rip }, fetch_access(st), &memo->walk, &found) != GWALK_OK)
+		return false;
+	at = c->vm->ram(c->vm->opaque, found.gpa, 16, false);
+	if (!at)
+		return false;
+	bytes[0] = at[0];
+	bytes[1] = at[1];
+	memo->rip = st->rip;
+	memo->at = (const void *)at;
+	return true;
+}
+
 /* Decode from guest memory; the second page is only touched when the instruction reaches it. */
 static enum insn_result fetch_memory(struct insn_ctx *c, enum insn_mode mode, struct insn *in, enum insn_status *status)
 {
@@ -470,18 +508,31 @@ static enum insn_result fetch_memory(struct insn_ctx *c, enum insn_mode mode, st
 	uint64_t first[2];
 	enum insn_result r;
 
-	r = fetch_bytes(c, mode, bytes, &count);
-	if (r)
-		return r;
-	__builtin_memcpy(first, bytes, sizeof(first));
+	if (likely(memo_holds(c, mode, memo))) {
+		*in = memo->in;
+		*status = INSN_OK;
+		return INSN_DONE;
+	}
+	if (mode == INSN_MODE_64 && fetch_noted(c, memo, first)) {
+		__builtin_memcpy(bytes, first, sizeof(first));
+		count = 16;
+	} else {
+		r = fetch_bytes(c, mode, bytes, &count);
+		if (r)
+			return r;
+		__builtin_memcpy(first, bytes, sizeof(first));
+	}
 	if (count == 16 && memo->bytes[0] == first[0] && memo->bytes[1] == first[1] && memo->in.length && memo->in.mode == mode) {
 		*in = memo->in;
 		*status = INSN_OK;
 		return INSN_DONE;
 	}
 	*status = insn_decode(bytes, count, mode, in);
-	if (*status == INSN_OK && count == 16)
-		*memo = (struct insn_memo){ { first[0], first[1] }, *in };
+	if (*status == INSN_OK && count == 16) {
+		memo->bytes[0] = first[0];
+		memo->bytes[1] = first[1];
+		memo->in = *in;
+	}
 	while (*status == INSN_SHORT) {
 		r = fetch_bytes(c, mode, bytes, &count);
 		if (r)

@@ -46,10 +46,16 @@ struct insn_fault {
 	uint64_t cr2;		/* for #PF only: the new CR2 */
 };
 
-/* A decoded instruction and the 16 bytes at its address; @in.length 0: empty. */
+/*
+ * A decoded instruction and the 16 bytes at its address; @in.length 0: empty.  In 64-bit mode also where it was last seen: as long
+ * as a walk to @rip would lead to the same place, and the same bytes stand @at it, a fetch would find it again.
+ */
 struct insn_memo {
 	uint64_t bytes[2];
 	struct insn in;
+	uint64_t rip;
+	const void *at;			/* 16 bytes of guest RAM; NULL: not known */
+	struct gwalk_note walk;
 };
 
 /* Everything about one vCPU.  The caller sets it up once, all else being 0, and keeps it. */

@@ -11,11 +11,6 @@
 #include <x86/msr.h>
 #include <x86/seg.h>
 
-/* RAM is shared with the guest's other CPUs: one volatile access of the element's own size, at any alignment. */
-typedef uint16_t __attribute__((aligned(1), may_alias)) any16;
-typedef uint32_t __attribute__((aligned(1), may_alias)) any32;
-typedef uint64_t __attribute__((aligned(1), may_alias)) any64;
-
 static uint64_t load(const void *p, unsigned size)
 {
 	switch (size) {

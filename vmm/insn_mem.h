@@ -5,6 +5,11 @@
 
 #include "insn_exec.h"
 
+/* RAM is shared with the guest's other CPUs: one volatile access of the element's own size, at any alignment. */
+typedef uint16_t __attribute__((aligned(1), may_alias)) any16;
+typedef uint32_t __attribute__((aligned(1), may_alias)) any32;
+typedef uint64_t __attribute__((aligned(1), may_alias)) any64;
+
 /* Bytes of one access that lie in one page. */
 struct insn_part {
 	gpa_t gpa;

@@ -582,6 +582,46 @@ static void fetch_reads_guest_memory_once(void **state)
 	test_free(g);
 }
 
+static void a_place_that_was_fetched_from_is_not_walked_to_again_until_something_changes(void **state)
+{
+	struct guest *g = guest64();
+	uint64_t cr3 = g->st.cr3;
+	struct insn in;
+
+	(void)state;
+	assert_int_equal(fetch_at(g, GUEST_CODE, "\x89\x47\x20", 3, &in), INSN_DONE);
+	assert_int_equal(insn_fetch(&g->ctx, &in), INSN_DONE);	/* now the accessed bits are set, too */
+	g->on_ram = count_lookup;
+	lookups = 0;
+	assert_int_equal(insn_fetch(&g->ctx, &in), INSN_DONE);
+	assert_int_equal(in.disp, 0x20);
+	assert_int_equal(lookups, 0);
+
+	memcpy(&g->ram[DATA], "\x89\x47\x33", 3);
+	guest_map(g, GUEST_CODE, DATA, 0);
+	assert_int_equal(insn_fetch(&g->ctx, &in), INSN_DONE);	/* another page */
+	assert_int_equal(in.disp, 0x33);
+	assert_int_equal(insn_fetch(&g->ctx, &in), INSN_DONE);
+	g->st.cpl = 3;
+	assert_int_equal(insn_fetch(&g->ctx, &in), INSN_EXCEPTION);
+	assert_int_equal(g->ctx.fault.error, PF_FETCH | PF_USER | PF_PRESENT);
+	g->st.cpl = 0;
+	assert_int_equal(insn_fetch(&g->ctx, &in), INSN_DONE);
+	guest_map(g, GUEST_CODE, DATA, PTE_NX);
+	assert_int_equal(insn_fetch(&g->ctx, &in), INSN_EXCEPTION);
+	assert_int_equal(g->ctx.fault.error, PF_FETCH | PF_PRESENT);
+	guest_map(g, GUEST_CODE, DATA, 0);
+	assert_int_equal(insn_fetch(&g->ctx, &in), INSN_DONE);
+	assert_int_equal(insn_fetch(&g->ctx, &in), INSN_DONE);
+	g->st.cr3 = g->next_table;				/* an empty table */
+	assert_int_equal(insn_fetch(&g->ctx, &in), INSN_EXCEPTION);
+	assert_int_equal(g->ctx.fault.error, PF_FETCH);
+	g->st.cr3 = cr3;
+	assert_int_equal(insn_fetch(&g->ctx, &in), INSN_DONE);
+	assert_int_equal(in.disp, 0x33);
+	test_free(g);
+}
+
 static void code_that_changes_is_decoded_again(void **state)
 {
 	struct guest *g = guest64();
@@ -821,6 +861,7 @@ int main(void)
 		cmocka_unit_test(read_only_memory_is_read_and_its_writes_go_to_the_device_side),
 		cmocka_unit_test(fetch_touches_the_second_page_only_if_the_instruction_does),
 		cmocka_unit_test(fetch_reads_guest_memory_once),
+		cmocka_unit_test(a_place_that_was_fetched_from_is_not_walked_to_again_until_something_changes),
 		cmocka_unit_test(code_that_changes_is_decoded_again),
 		cmocka_unit_test(fetch_raises_what_the_cpu_raises),
 		cmocka_unit_test(bytes_that_came_with_the_exit_are_used_if_they_suffice),
