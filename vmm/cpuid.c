@@ -9,7 +9,7 @@
  *
  * Left out on purpose: VMX, SVM (no nesting), MONITOR (HLT is the idle state), PMU and IBS (host-wide counters), SGX, SEV,
  * MPX, AMX, CET, PT, RDT, TSX, WAITPKG (it could sleep on the host's CPU), SPEC_CTRL and its kin (the MSR is not switched),
- * LA57 (guest state is checked for 48-bit canonical addresses).
+ * LA57 (guest state is checked for 48-bit canonical addresses), PKU (gwalk.c does not know protection keys).
  */
 #include "cpuid.h"
 
@@ -56,8 +56,8 @@ static const struct policy {
 	{ 0x07, 0, { 0,
 		/* FSGSBASE BMI1 AVX2 FDP SMEP BMI2 ERMS INVPCID FCS AVX512F AVX512DQ RDSEED ADX SMAP IFMA CLFLUSHOPT CLWB PF ER CD SHA BW VL */
 		B(0) | B(3) | BITS(10, 5) | B(13) | BITS(21, 16) | BITS(24, 23) | BITS(31, 26),
-		/* PREFETCHWT1 VBMI UMIP PKU VBMI2 GFNI VAES VPCLMUL VNNI BITALG VPOPCNTDQ RDPID CLDEMOTE MOVDIRI MOVDIR64B */
-		BITS(3, 0) | B(6) | BITS(12, 8) | B(14) | B(22) | B(25) | BITS(28, 27),
+		/* PREFETCHWT1 VBMI UMIP VBMI2 GFNI VAES VPCLMUL VNNI BITALG VPOPCNTDQ RDPID CLDEMOTE MOVDIRI MOVDIR64B */
+		BITS(2, 0) | B(6) | BITS(12, 8) | B(14) | B(22) | B(25) | BITS(28, 27),
 		/* 4VNNIW 4FMAPS FSRM VP2INTERSECT SERIALIZE AVX512FP16 */
 		BITS(4, 2) | B(8) | B(14) | B(23) },
 		{ 0, B(1), 0, 0 } },					/* TSC_ADJUST */
@@ -264,8 +264,6 @@ static void hide_without_xcr0(struct cpuid_model *m)
 		l7_1->r.eax &= ~B(4);
 		ext->r.ecx &= ~(B(11) | B(16));				/* XOP FMA4 */
 	}
-	if (!(m->xcr0_mask & XCR0_PKRU))
-		l7->r.ecx &= ~B(3);
 }
 
 /* Counts and widths that are the VM's own. */
@@ -302,7 +300,6 @@ static void derive(struct cpuid_model *m)
 		{ 1, EDX, 6, CR4_PAE }, { 1, EDX, 7, CR4_MCE }, { 1, EDX, 13, CR4_PGE }, { 1, EDX, 24, CR4_OSFXSR },
 		{ 1, EDX, 25, CR4_OSXMMEXCPT }, { 1, ECX, 17, CR4_PCIDE }, { 1, ECX, 26, CR4_OSXSAVE },
 		{ 7, EBX, 0, CR4_FSGSBASE }, { 7, EBX, 7, CR4_SMEP }, { 7, EBX, 20, CR4_SMAP }, { 7, ECX, 2, CR4_UMIP },
-		{ 7, ECX, 3, CR4_PKE },
 	};
 
 	m->cr4_mask = CR4_PCE;		/* allowed everywhere; RDPMC fails all the same */
@@ -327,7 +324,7 @@ void cpuid_build(struct cpuid_model *m, const struct cpuid_config *cfg, struct c
 	struct cpuid_regs base = host(0, 0);
 	uint32_t host_ext = host(LEAF_EXT, 0).eax;
 
-	*m = (struct cpuid_model){ .xcr0_mask = cfg->xcr0_mask, .phys_bits = cfg->guest_phys_bits };
+	*m = (struct cpuid_model){ .xcr0_mask = cfg->xcr0_mask & ~XCR0_PKRU, .phys_bits = cfg->guest_phys_bits };
 	m->linear_bits = LINEAR_BITS;
 	m->vendor = is_signature(&base, "GenuineIntel") ? CPUID_INTEL :
 		    is_signature(&base, "AuthenticAMD") || is_signature(&base, "HygonGenuine") ? CPUID_AMD : CPUID_OTHER;
@@ -416,10 +413,6 @@ static void fill_in(const struct cpuid_model *m, const struct cpuid_cpu *cpu, co
 			r->ecx |= B(27);
 		if (!cpu->apic_enabled)
 			r->edx &= ~B(9);
-		break;
-	case 7:
-		if (!row->sub && cpu->cr4 & CR4_PKE)
-			r->ecx |= B(4);
 		break;
 	case 0xb:
 	case 0x1f:

@@ -72,7 +72,7 @@ static const struct {
 	[TV_EXIT_KICK]	    = { on_kick, 0 },
 	[TV_EXIT_DEADLINE]  = { on_deadline, 0 },
 	[TV_EXIT_WINDOW]    = { on_window, 0 },
-	[TV_EXIT_CPUID]	    = { exit_cpuid, TV_REGS_CR | INSN },	/* OSXSAVE and OSPKE mirror CR4 */
+	[TV_EXIT_CPUID]	    = { exit_cpuid, TV_REGS_CR | INSN },	/* OSXSAVE mirrors CR4 */
 	[TV_EXIT_HLT]	    = { exit_hlt, INSN },
 	[TV_EXIT_PIO]	    = { exit_pio, INSN },
 	[TV_EXIT_MMIO]	    = { exit_mmio, TV_REGS_CR | TV_REGS_SEG },

@@ -117,14 +117,12 @@ static void what_the_monitor_models_itself_is_always_offered(void **state)
 	assert_true(query(0x80000007, 0).edx & BIT(8));
 }
 
-static void osxsave_ospke_and_the_apic_bit_follow_the_cpus_registers(void **state)
+static void osxsave_and_the_apic_bit_follow_the_cpus_registers(void **state)
 {
 	(void)state;
 	assert_false(query(1, 0).ecx & BIT(27));
-	assert_false(query(7, 0).ecx & BIT(4));
-	cpu.cr4 = CR4_OSXSAVE | CR4_PKE;
+	cpu.cr4 = CR4_OSXSAVE;
 	assert_true(query(1, 0).ecx & BIT(27));
-	assert_true(query(7, 0).ecx & BIT(4));
 	cpu.apic_enabled = false;
 	assert_false(query(1, 0).edx & BIT(9));
 	assert_false(query(0x80000001, 0).edx & BIT(9));
@@ -133,19 +131,30 @@ static void osxsave_ospke_and_the_apic_bit_follow_the_cpus_registers(void **stat
 static void xsave_sizes_follow_xcr0_and_end_with_the_last_component_offered(void **state)
 {
 	(void)state;
-	assert_int_equal(query(0xd, 0).eax, XCR0_X87 | XCR0_SSE | XCR0_AVX | XCR0_AVX512 | XCR0_PKRU | 0x60000);
-	build("AuthenticAMD", 1, XCR0_X87 | XCR0_SSE | XCR0_AVX | XCR0_PKRU);
-	assert_int_equal(query(0xd, 0).eax, 0x207);
-	assert_int_equal(query(0xd, 0).ecx, 2696);
+	assert_int_equal(query(0xd, 0).eax, XCR0_X87 | XCR0_SSE | XCR0_AVX | XCR0_AVX512 | 0x60000);
+	build("AuthenticAMD", 1, XCR0_X87 | XCR0_SSE | XCR0_AVX | XCR0_AVX512);
+	assert_int_equal(query(0xd, 0).eax, 0xe7);
+	assert_int_equal(query(0xd, 0).ecx, 2688);
 	assert_int_equal(query(0xd, 0).ebx, 576);
 	cpu.xcr0 = 7;
 	assert_int_equal(query(0xd, 0).ebx, 832);
 	assert_int_equal(query(0xd, 1).ebx, 832);
-	cpu.xcr0 = 0x207;
-	assert_int_equal(query(0xd, 0).ebx, 2696);
-	assert_int_equal(query(0xd, 1).ebx, 840);	/* compacted: no gap before PKRU */
+	cpu.xcr0 = 0xe7;
+	assert_int_equal(query(0xd, 0).ebx, 2688);
+	assert_int_equal(query(0xd, 1).ebx, 2432);	/* compacted: no gap behind AVX */
 	assert_int_equal(query(0xd, 2).eax, 256);
-	assert_int_equal(query(0xd, 5).eax, 0);
+	assert_int_equal(query(0xd, 9).eax, 0);
+}
+
+/* The walker of the guest's page tables does not know them. */
+static void protection_keys_are_hidden_with_all_that_belongs_to_them(void **state)
+{
+	(void)state;
+	cpu.cr4 = CR4_PKE;
+	assert_false(query(7, 0).ecx & (BIT(3) | BIT(4)));
+	assert_false(m.cr4_mask & (CR4_PKE | CR4_PKS));
+	assert_false(cpuid_xcr0_valid(&m, XCR0_X87 | XCR0_PKRU));
+	assert_int_equal(query(0xd, 9).eax, 0);
 }
 
 static void features_that_need_a_state_component_go_with_it(void **state)
@@ -154,7 +163,6 @@ static void features_that_need_a_state_component_go_with_it(void **state)
 	assert_true(query(7, 0).ebx & BIT(16));
 	build("GenuineIntel", 1, XCR0_X87 | XCR0_SSE | XCR0_AVX);
 	assert_false(query(7, 0).ebx & BIT(16));
-	assert_false(query(7, 0).ecx & BIT(3));		/* PKU */
 	assert_true(query(7, 0).ebx & BIT(5));
 	build("GenuineIntel", 1, XCR0_X87 | XCR0_SSE);
 	assert_false(query(1, 0).ecx & BIT(28));
@@ -167,7 +175,7 @@ static void features_that_need_a_state_component_go_with_it(void **state)
 static void xcr0_is_checked_as_xsetbv_does(void **state)
 {
 	static const struct { uint64_t xcr0; bool ok; } row[] = {
-		{ 1, true }, { 3, true }, { 7, true }, { 0x207, true }, { 0xe7, true }, { 0, false }, { 2, false }, { 5, false },
+		{ 1, true }, { 3, true }, { 7, true }, { 0x207, false }, { 0xe7, true }, { 0, false }, { 2, false }, { 5, false },
 		{ 6, false }, { 0x27, false }, { 0xe3, false }, { BIT(63) | 1, false }, { 0x1f, false },
 	};
 
@@ -261,8 +269,9 @@ int main(void)
 		cmocka_unit_test_setup(nested_virtualisation_and_unswitched_state_are_hidden, amd),
 		cmocka_unit_test_setup(nested_virtualisation_and_unswitched_state_are_hidden, intel),
 		cmocka_unit_test_setup(what_the_monitor_models_itself_is_always_offered, amd),
-		cmocka_unit_test_setup(osxsave_ospke_and_the_apic_bit_follow_the_cpus_registers, amd),
+		cmocka_unit_test_setup(osxsave_and_the_apic_bit_follow_the_cpus_registers, amd),
 		cmocka_unit_test_setup(xsave_sizes_follow_xcr0_and_end_with_the_last_component_offered, amd),
+		cmocka_unit_test_setup(protection_keys_are_hidden_with_all_that_belongs_to_them, amd),
 		cmocka_unit_test_setup(features_that_need_a_state_component_go_with_it, intel),
 		cmocka_unit_test_setup(xcr0_is_checked_as_xsetbv_does, amd),
 		cmocka_unit_test_setup(topology_ids_agree_over_all_leaves, amd),
