@@ -108,8 +108,19 @@ enum vm_next emulate_failed(struct vcpu *v, enum insn_result result)
 					     inject_exception(v, f->vector, f->error);
 	if (result == INSN_RETRY && ++v->mismatches <= RETRY_MAX)
 		return VM_NEXT_RUN;
+	/* A program of the guest must not be able to end the guest. */
+	if (v->page->cpl)
+		return inject_ud(v);
 	return vm_stop(v->vm, VM_EXIT_CRASH, "instruction at 0x%llx cannot be emulated (exit %s, address 0x%llx)",
 		       (unsigned long long)v->page->rip, trace_kind(v->page->kind), (unsigned long long)v->page->arg0);
+}
+
+/* MOV SS and POP SS hold interrupts and single steps back until the next instruction is through. */
+static enum vm_next stack_switched(struct vcpu *v)
+{
+	(void)retire_done(v, false);
+	v->page->shadow |= TV_SHADOW_MOVSS;
+	return VM_NEXT_RUN;
 }
 
 enum vm_next emulate_insn(struct vcpu *v, const struct insn *in)
@@ -122,6 +133,8 @@ enum vm_next emulate_insn(struct vcpu *v, const struct insn *in)
 	result = insn_exec(&v->insn, in);
 	if (result == INSN_DONE || result == INSN_RESTART) {
 		v->mismatches = 0;
+		if (in->dst.kind == INSN_OPERAND_SREG && in->dst.reg == TV_SS)
+			return stack_switched(v);
 		return result == INSN_DONE || tf ? retire_done(v, tf) : VM_NEXT_RUN;
 	}
 	return emulate_failed(v, result);

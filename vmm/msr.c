@@ -472,6 +472,8 @@ static enum vm_next refuse(struct vcpu *v, const char *what, uint32_t msr, uint6
 {
 	struct msr_log *log = &v->vm->msr_log;
 
+	if (!vcpu_need(v, TV_REGS_CR))		/* in real mode #GP has no error code */
+		return VM_NEXT_RUN;
 	log->refused++;
 	for (unsigned i = 0; i < log->seen_count; i++)
 		if (log->seen[i] == msr)

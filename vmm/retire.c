@@ -4,6 +4,7 @@
 
 #include <x86/cr.h>
 
+#include "emulate.h"
 #include "inject.h"
 #include "vcpu.h"
 #include "vm.h"
@@ -42,6 +43,11 @@ static uint64_t linear_rip(const struct tv_exit_page *p, enum insn_mode mode)
 	return mode == INSN_MODE_64 ? p->rip : (uint32_t)(p->seg[TV_CS].base + p->rip);
 }
 
+static uint64_t access_of(const struct tv_exit_page *p)
+{
+	return GWALK_FETCH | (p->cpl == 3 ? GWALK_USER : 0);
+}
+
 static struct retire_entry *cache_slot(struct retire_cache *c, uint64_t linear)
 {
 	return &c->entry[(linear ^ linear >> 6 ^ linear >> 12) % RETIRE_CACHE];
@@ -59,19 +65,35 @@ static bool same_bytes(const struct retire_entry *e)
 static void cache_fill(struct vcpu *v, uint64_t linear, const struct insn *in)
 {
 	struct retire_entry *e = cache_slot(&v->lengths, linear);
-	unsigned access = GWALK_FETCH | (v->page->cpl == 3 ? GWALK_USER : 0);
 	struct gwalk_result at;
-	const uint8_t *bytes;
 
+	e->bytes = NULL;
 	if ((linear & PAGE_MASK) + in->length > PAGE_SIZE ||
-	    gwalk(&v->vm->walk, v->page, (gva_t){ linear }, access, &at) != GWALK_OK)
+	    gwalk_noted(&v->vm->walk, v->page, (gva_t){ linear }, access_of(v->page), &e->note, &at) != GWALK_OK)
 		return;
-	bytes = gmem_at(&v->vm->mem, at.gpa, in->length, false);
-	if (!bytes)
+	e->bytes = gmem_at(&v->vm->mem, at.gpa, in->length, false);
+	if (!e->bytes)
 		return;
-	*e = (struct retire_entry){ linear, v->page->cr3, bytes, (uint8_t)v->page->kind, in->length, in->mode, { 0 } };
+	e->linear = linear;
+	e->kind = (uint8_t)v->page->kind;
+	e->length = in->length;
+	e->mode = in->mode;
 	for (unsigned i = 0; i < in->length; i++)
-		e->copy[i] = bytes[i];
+		e->copy[i] = e->bytes[i];
+}
+
+/*
+ * The same exit again and again, and never an instruction that explains it: only the decoder can be wrong then.  A program of the
+ * guest must not be able to end the guest by that.
+ */
+static void undecodable(struct vcpu *v)
+{
+	v->mismatches = 0;
+	if (v->page->cpl)
+		(void)inject_ud(v);
+	else
+		(void)vm_stop(v->vm, VM_EXIT_CRASH, "exit for an instruction that cannot be decoded at 0x%llx",
+			      (unsigned long long)v->page->rip);
 }
 
 /* Find out the length from the instruction itself.  0: look again after another exit. */
@@ -81,22 +103,26 @@ static unsigned decode_length(struct vcpu *v)
 	enum insn_mode mode = insn_mode(p);
 	uint64_t linear = linear_rip(p, mode);
 	const struct retire_entry *e = cache_slot(&v->lengths, linear);
+	enum insn_result result;
 	struct insn in;
 
-	if (e->bytes && e->linear == linear && e->cr3 == p->cr3 && e->mode == mode && e->kind == p->kind && same_bytes(e))
+	if (e->bytes && e->linear == linear && e->mode == mode && e->kind == p->kind && gwalk_holds(&e->note, p, access_of(p)) &&
+	    same_bytes(e))
 		return e->length;
 	/*
 	 * Another CPU, or the page tables, may have changed since the exit: then the bytes are not those that exited, and
-	 * the guest runs into whatever is there now.  Without an end that could only be the decoder's fault.
+	 * the guest runs into whatever is there now.
 	 */
-	if (insn_fetch(&v->insn, &in) != INSN_DONE || !is_expected(p, in.op)) {
-		if (++v->mismatches > MISMATCH_MAX)
-			(void)vm_stop(v->vm, VM_EXIT_CRASH, "exit for an instruction that cannot be decoded at 0x%llx",
-				      (unsigned long long)p->rip);
-		return 0;
+	result = insn_fetch(&v->insn, &in);
+	if (result == INSN_DONE && is_expected(p, in.op)) {
+		cache_fill(v, linear, &in);
+		return in.length;
 	}
-	cache_fill(v, linear, &in);
-	return in.length;
+	if (result == INSN_EXCEPTION)
+		(void)emulate_failed(v, result);
+	else if (++v->mismatches > MISMATCH_MAX)
+		undecodable(v);
+	return 0;
 }
 
 unsigned retire_length(struct vcpu *v)

@@ -92,6 +92,106 @@ static void a_remembered_length_is_not_used_when_the_bytes_have_changed(void **s
 	assert_int_equal(p->rip, RIG_CODE + 3);
 }
 
+/* 4 KiB pages for the first 2 MiB-page of code: RIG_CODE is mapped to @to. */
+static void map_code(uint64_t to)
+{
+	uint64_t *pdpt = gmem_at(&rig_vm.mem, (gpa_t){ p->cr3 + PAGE_SIZE }, PAGE_SIZE, true);
+	uint64_t *pd = gmem_at(&rig_vm.mem, (gpa_t){ 0x320000 }, PAGE_SIZE, true);
+	uint64_t *pt = gmem_at(&rig_vm.mem, (gpa_t){ 0x321000 }, PAGE_SIZE, true);
+
+	pdpt[0] = 0x320000 | 7;
+	pd[RIG_CODE >> 21] = 0x321000 | 7;
+	pt[RIG_CODE >> 12 & 511] = to ? to | 7 : 0;
+}
+
+static void a_remembered_length_is_not_used_when_the_page_has_been_replaced(void **state)
+{
+	(void)state;
+	assert_true(gmem_write(&rig_vm.mem, (gpa_t){ 0x500000 }, "\x0f\xa2\x90\x90", 4));
+	assert_true(gmem_write(&rig_vm.mem, (gpa_t){ 0x501000 }, "\x66\x0f\xa2\x90", 4));
+	map_code(0x500000);
+	for (unsigned i = 0; i < 3; i++) {
+		p->rip = RIG_CODE;
+		rig_exit(TV_EXIT_CPUID, 0);
+		assert_int_equal(p->rip, RIG_CODE + 2);
+	}
+	map_code(0x501000);			/* the old page still holds what it did */
+	p->rip = RIG_CODE;
+	rig_exit(TV_EXIT_CPUID, 0);
+	assert_int_equal(p->rip, RIG_CODE + 3);
+}
+
+static void an_instruction_whose_page_has_gone_gets_the_page_fault(void **state)
+{
+	uint32_t error;
+
+	(void)state;
+	map_code(0);
+	assert_int_equal(rig_exit(TV_EXIT_CPUID, 0), VM_NEXT_RUN);
+	assert_int_equal(rig_injected(&error), EXC_PF);
+	assert_int_equal(p->cr2, RIG_CODE);
+	assert_int_equal(p->rip, RIG_CODE);
+}
+
+static void a_program_of_the_guest_cannot_end_the_guest_with_an_undecodable_exit(void **state)
+{
+	static const char *const codes[] = { "\xf0\x0f\xa2", "\xf3\x0f\x01\xd9", "\x90\x90\x90\x90" };
+
+	(void)state;
+	for (unsigned n = 0; n < ARRAY_LEN(codes); n++) {
+		p->cpl = 3;
+		p->rip = RIG_CODE;
+		rig_code(codes[n], 3);
+		for (unsigned i = 0; i < 2000 && rig_injected(NULL) < 0; i++)
+			rig_exit(n == 1 ? TV_EXIT_HYPERCALL : TV_EXIT_CPUID, 0);
+		assert_int_equal(rig_injected(NULL), EXC_UD);
+		assert_false(vm_stopped(&rig_vm));
+		p->inject = 0;
+	}
+}
+
+static void a_refused_msr_knows_whether_the_guest_is_in_real_mode(void **state)
+{
+	(void)state;
+	p->gpr[TV_RCX] = 0x12345;
+	p->kind = TV_EXIT_RDMSR;
+	p->insn_len = 2;
+	p->cr0 = CR0_PE;			/* an old value, which does not count */
+	p->valid = TV_REGS_RIP;
+	assert_int_equal(exit_handle(v), VM_NEXT_RUN);
+	assert_int_equal(rig_injected(NULL), -1);
+	assert_true(p->want[TV_EXIT_RDMSR] & TV_REGS_CR);
+	assert_int_equal(rig_vm.msr_log.refused, 0);
+	p->cr0 = 0;
+	rig_exit(TV_EXIT_RDMSR, 2);
+	assert_int_equal(rig_injected(NULL), EXC_GP);
+	assert_false(p->inject & TV_EVENT_HAS_ERROR);
+	assert_int_equal(rig_vm.msr_log.refused, 1);
+}
+
+/* MOV SS, [rbx] with RBX at a device: the only way to emulate one. */
+static void an_emulated_mov_ss_holds_interrupts_and_single_steps_back(void **state)
+{
+	const uint32_t nothing = 0xd0000000;
+
+	(void)state;
+	p->cpl = 0;
+	p->seg[TV_CS].attr = (uint16_t)(p->seg[TV_CS].attr & ~BIT(9));	/* 16-bit code in real mode */
+	p->cr0 = CR0_ET;
+	p->efer = 0;
+	p->seg[TV_DS] = (struct tv_segment){ 0, 0x93, UINT32_MAX, 0 };
+	p->gpr[TV_RBX] = nothing;
+	p->rflags |= RFLAGS_TF;
+	rig_code("\x67\x8e\x13", 3);
+	p->arg0 = nothing;
+	p->arg1 = 0;
+	rig_exit(TV_EXIT_MMIO, 0);
+	assert_int_equal(p->rip, RIG_CODE + 3);
+	assert_int_equal(p->seg[TV_SS].sel, 0xffff);
+	assert_true(p->shadow & TV_SHADOW_MOVSS);
+	assert_int_equal(rig_injected(NULL), -1);
+}
+
 static void an_instruction_that_is_not_there_any_more_is_left_to_the_guest(void **state)
 {
 	(void)state;
@@ -140,6 +240,11 @@ int main(void)
 		cmocka_unit_test_setup(rip_wraps_at_the_width_of_the_code_segment, with_lengths),
 		cmocka_unit_test_setup(an_unknown_length_is_decoded_prefixes_included, without_lengths),
 		cmocka_unit_test_setup(a_remembered_length_is_not_used_when_the_bytes_have_changed, without_lengths),
+		cmocka_unit_test_setup(a_remembered_length_is_not_used_when_the_page_has_been_replaced, without_lengths),
+		cmocka_unit_test_setup(an_instruction_whose_page_has_gone_gets_the_page_fault, without_lengths),
+		cmocka_unit_test_setup(a_program_of_the_guest_cannot_end_the_guest_with_an_undecodable_exit, without_lengths),
+		cmocka_unit_test_setup(a_refused_msr_knows_whether_the_guest_is_in_real_mode, with_lengths),
+		cmocka_unit_test_setup(an_emulated_mov_ss_holds_interrupts_and_single_steps_back, with_lengths),
 		cmocka_unit_test_setup(an_instruction_that_is_not_there_any_more_is_left_to_the_guest, without_lengths),
 		cmocka_unit_test_setup(but_not_for_ever, without_lengths),
 		cmocka_unit_test_setup(with_lengths_from_the_cpu_no_register_group_is_fetched_for_an_msr, with_lengths),
