@@ -70,7 +70,7 @@ bool inject_possible(const struct vcpu *v)
 {
 	uint32_t events = lapic_events(&v->lapic);
 
-	return events & (LAPIC_EV_INIT | LAPIC_EV_SIPI) || (events & LAPIC_EV_NMI && nmi_open(v->page)) ||
+	return events & LAPIC_EV_INIT || (events & LAPIC_EV_NMI && nmi_open(v->page)) ||
 	       (intr_open(v->page) && intr_waits(v));
 }
 

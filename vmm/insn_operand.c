@@ -37,11 +37,11 @@ static enum insn_result map_operand(struct insn_ctx *c, const struct insn *in, u
 				    struct insn_span *span)
 {
 	/*
-	 * The page that exited is the one this operand lies in, if the instruction has no other.  Should another CPU have put
+	 * The page that exited is the one this operand lies in, if the instruction has no other, as a segment's descriptor.  Should another CPU have put
 	 * another instruction there, the guest still reaches only what the hardware has just let it reach in this way.
 	 */
 	struct insn_tlb hint = { INSN_TLB_ANY, { c->hint.v & ~PAGE_MASK } };
-	bool hinted = c->hint_valid && in->op < INSN_PUSH && (!a->write || c->hint_write);
+	bool hinted = c->hint_valid && in->op < INSN_PUSH && in->dst.kind != INSN_OPERAND_SREG && (!a->write || c->hint_write);
 
 	a->off = insn_offset(c, in, delta);
 	a->seg = in->seg;

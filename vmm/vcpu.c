@@ -206,6 +206,8 @@ static bool prepare(struct vcpu *v)
 		vm_reset(v->vm);		/* a CPU resets itself: without firmware, so does the machine */
 		return false;
 	}
+	/* A running CPU ignores a SIPI, and there is no SMM. */
+	(void)lapic_events_take(&v->lapic, LAPIC_EV_SIPI | LAPIC_EV_SMI);
 	event = inject_prepare(v);
 	v->halted = v->halted && !event;
 	return !v->halted;

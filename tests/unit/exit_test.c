@@ -190,6 +190,39 @@ static void log_lines_without_room_are_dropped_whole_and_counted(void **state)
 	assert_int_equal(text[length - 1], '\n');
 }
 
+static void the_address_that_the_cpu_has_translated_is_not_translated_again(void **state)
+{
+	(void)state;
+	rig_code("\x89\x03", 2);			/* mov [rbx], eax */
+	p->gpr[TV_RBX] = 5 * GIB + 0x80;		/* not mapped in memory: the CPU knew it, still */
+	p->gpr[TV_RAX] = 0x30;
+	p->arg0 = 0xfee00080;
+	p->arg1 = TV_MMIO_WRITE;
+	rig_exit(TV_EXIT_MMIO, 0);
+	assert_int_equal(rig_injected(NULL), -1);
+	assert_int_equal(v->lapic.s.tpr, 0x30);
+	assert_false(v->insn.hint_valid);
+	/* An instruction that cannot be fetched leaves no hint to the next one. */
+	p->rip = 5 * GIB;
+	rig_exit(TV_EXIT_MMIO, 0);
+	assert_int_equal(rig_injected(NULL), EXC_PF);
+	assert_false(v->insn.hint_valid);
+}
+
+/* The exit may have been for the descriptor, which is no operand. */
+static void a_segment_load_translates_its_operand_itself(void **state)
+{
+	(void)state;
+	rig_code("\x8e\x1b", 2);			/* mov ds, [rbx] */
+	p->gpr[TV_RBX] = 0x400000;			/* holds 0: a null selector */
+	p->arg0 = 0xfee00000;
+	p->arg1 = 0;
+	rig_exit(TV_EXIT_MMIO, 0);
+	assert_int_equal(rig_injected(NULL), -1);
+	assert_int_equal(p->seg[TV_DS].sel, 0);
+	assert_int_equal(p->rip, RIG_CODE + 2);
+}
+
 static void code_and_page_tables_outside_memory_end_the_vm_with_a_reason(void **state)
 {
 	static const uint32_t how[] = { TV_MMIO_EXEC, TV_MMIO_WALK };
@@ -424,6 +457,14 @@ static void a_halt_with_interrupts_off_and_no_nmi_in_sight_ends_the_vm(void **st
 	assert_int_equal(rig_waits, 0);
 }
 
+static void a_sipi_to_a_running_cpu_does_not_hide_that_it_halts_for_ever(void **state)
+{
+	(void)state;
+	lapic_mmio_write(&v->lapic, 0x300, 4, 0x44612);		/* ICR: SIPI to itself */
+	a_halt_with_interrupts_off_and_no_nmi_in_sight_ends_the_vm(NULL);
+	assert_int_equal(lapic_events(&v->lapic), 0);
+}
+
 static void a_stop_request_ends_a_sleeping_vm(void **state)
 {
 	(void)state;
@@ -459,6 +500,8 @@ int main(void)
 		cmocka_unit_test_setup(an_mmio_access_that_faults_in_the_guest_raises_its_page_fault, setup),
 		cmocka_unit_test_setup(a_crash_leaves_registers_counters_and_the_last_exits_in_the_log, setup),
 		cmocka_unit_test_setup(log_lines_without_room_are_dropped_whole_and_counted, setup),
+		cmocka_unit_test_setup(the_address_that_the_cpu_has_translated_is_not_translated_again, setup),
+		cmocka_unit_test_setup(a_segment_load_translates_its_operand_itself, setup),
 		cmocka_unit_test_setup(code_and_page_tables_outside_memory_end_the_vm_with_a_reason, setup),
 		cmocka_unit_test_setup(an_xmm_register_moves_to_and_from_a_device, setup),
 		cmocka_unit_test_setup(an_interrupt_is_injected_only_with_if_set_and_no_shadow, setup),
@@ -473,6 +516,7 @@ int main(void)
 		cmocka_unit_test_setup(the_first_reason_to_stop_is_the_one_that_counts, setup),
 		cmocka_unit_test_setup(a_halted_cpu_sleeps_until_its_timer_and_is_entered_with_the_interrupt, setup),
 		cmocka_unit_test_setup(a_halt_with_interrupts_off_and_no_nmi_in_sight_ends_the_vm, setup),
+		cmocka_unit_test_setup(a_sipi_to_a_running_cpu_does_not_hide_that_it_halts_for_ever, setup),
 		cmocka_unit_test_setup(a_stop_request_ends_a_sleeping_vm, setup),
 		cmocka_unit_test_setup(a_notification_from_another_thread_reaches_a_vcpu_that_is_away, setup),
 	};
