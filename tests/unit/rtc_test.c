@@ -301,6 +301,35 @@ static void an_alarm_that_is_no_time_of_day_never_comes(void **state)
 	assert_int_equal(get(C) & 0x20, 0);
 }
 
+/* Each write looks for the next alarm; a day's seconds one by one would take minutes here. */
+static void an_alarm_second_that_never_comes_costs_no_time(void **state)
+{
+	(void)state;
+	put(B, 0x22);
+	put(HOUR_ALARM, 0xff);
+	put(MIN_ALARM, 0xff);
+	for (unsigned i = 0; i < 100000; i++)
+		put(SEC_ALARM, 0x75);
+	assert_true(timer_queue_next(&queue) == TIMER_NEVER);
+	put(HOUR_ALARM, 0x30);
+	put(SEC_ALARM, 0xff);
+	assert_true(timer_queue_next(&queue) == TIMER_NEVER);
+}
+
+static void day_0_of_a_month_is_the_last_of_the_month_before(void **state)
+{
+	(void)state;
+	put(B, 0x82);
+	put(YEAR, 0x24);
+	put(CENTURY, 0x20);
+	put(MONTH, 0x03);
+	put(MDAY, 0x00);
+	put(B, 0x02);
+	assert_int_equal(get(MDAY), 0x29);
+	assert_int_equal(get(MONTH), 0x02);
+	assert_int_equal(get(YEAR), 0x24);
+}
+
 static void enabling_an_interrupt_whose_flag_is_set_raises_it(void **state)
 {
 	(void)state;
@@ -396,6 +425,8 @@ int main(void)
 		cmocka_unit_test_setup(every_periodic_rate_is_exact, setup),
 		cmocka_unit_test_setup(the_alarm_matches_with_wildcards, setup),
 		cmocka_unit_test_setup(an_alarm_that_is_no_time_of_day_never_comes, setup),
+		cmocka_unit_test_setup(an_alarm_second_that_never_comes_costs_no_time, setup),
+		cmocka_unit_test_setup(day_0_of_a_month_is_the_last_of_the_month_before, setup),
 		cmocka_unit_test_setup(enabling_an_interrupt_whose_flag_is_set_raises_it, setup),
 		cmocka_unit_test_setup(ram_keeps_what_is_written_in_both_banks, setup),
 		cmocka_unit_test_setup(memory_sizes_stand_where_firmware_looks, setup),

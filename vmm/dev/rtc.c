@@ -92,7 +92,7 @@ static unsigned decode_hour(const struct rtc *r, uint8_t v)
 static int64_t days_from_date(int64_t year, unsigned month, unsigned mday)
 {
 	int64_t y = month <= 2 ? year - 1 : year;
-	int64_t day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + mday - 1;
+	int64_t day_of_year = (int64_t)((153 * ((month + 9) % 12) + 2) / 5 + mday) - 1;
 
 	return y * 365 + y / 4 - y / 100 + y / 400 + day_of_year - 719468;
 }
@@ -145,7 +145,12 @@ static int64_t time_from_registers(const struct rtc *r)
 	       decode(r, ram[RTC_SEC]);
 }
 
-/* Does a field of the alarm match?  11xxxxxx in the register matches everything. */
+/* Does a field of the alarm match ever, and now?  11xxxxxx in the register matches everything. */
+static bool alarm_possible(uint8_t reg, unsigned want, unsigned limit)
+{
+	return reg >= 0xc0 || want < limit;
+}
+
 static bool alarm_matches(uint8_t reg, unsigned want, unsigned v)
 {
 	return reg >= 0xc0 || want == v;
@@ -159,6 +164,9 @@ static uint32_t alarm_distance(const struct rtc *r, int64_t time)
 	unsigned hour = decode_hour(r, ram[RTC_HOUR_ALARM]);
 	uint32_t from = second_of_day(time), t = from + 1;
 
+	if (!alarm_possible(ram[RTC_SEC_ALARM], sec, 60) || !alarm_possible(ram[RTC_MIN_ALARM], min, 60) ||
+	    !alarm_possible(ram[RTC_HOUR_ALARM], hour, 24))
+		return NO_ALARM;
 	/* At most 24 + 60 + 60 steps: each field that does not match is skipped as a whole. */
 	while (t <= from + DAY) {
 		uint32_t s = t % DAY;
