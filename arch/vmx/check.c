@@ -147,7 +147,7 @@ static const char *check_rip(const struct mode *m)
 {
 	uint64_t rip = vmcs_readn(VMCS_GUEST_RIP);
 
-	if (m->ia32e && bit_l(&m->seg[TV_CS]) ? !guest_canonical(rip) : rip >> 32 != 0)
+	if (m->ia32e && bit_l(&m->seg[TV_CS]) ? !guest_rip_enterable(rip) : rip >> 32 != 0)
 		return "RIP is no address of this mode";
 	if (m->rflags & ~GUEST_RFLAGS_VALID || !(m->rflags & RFLAGS_ONE) || (m->vm86 && (m->ia32e || !(m->cr0 & CR0_PE))))
 		return "RFLAGS";

@@ -66,10 +66,19 @@ static inline bool guest_canonical(uint64_t va)
 	return (uint64_t)((int64_t)(va << 16) >> 16) == va;
 }
 
+/*
+ * The CPUs look at bits 63:48 only: an instruction that ends at the last canonical address leaves RIP right behind it, and it is
+ * the fetch of the next one that faults.  SDM, "Checks on Guest RIP, RFLAGS, and SSP".
+ */
+static inline bool guest_rip_enterable(uint64_t rip)
+{
+	return rip >> 48 == 0 || rip >> 48 == 0xffff;
+}
+
 /* Group RIP.  Whether RFLAGS.VM may be set depends on the mode, which the caller knows. */
 static inline bool guest_rip_ok(uint64_t rip, uint64_t rflags)
 {
-	return guest_canonical(rip) && (rflags & (~GUEST_RFLAGS_VALID | RFLAGS_ONE)) == RFLAGS_ONE;
+	return guest_rip_enterable(rip) && (rflags & (~GUEST_RFLAGS_VALID | RFLAGS_ONE)) == RFLAGS_ONE;
 }
 
 /* An STI that did not set IF blocks nothing, and the two kinds of blocking exclude each other. */

@@ -41,7 +41,7 @@ struct row {
 
 /* Each row starts from long mode as pulled. */
 static const struct row rows[] = {
-	ROW(RIP, rip, 0x7fffffffffff, true), ROW(RIP, rip, 0x800000000000, false), ROW(RIP, rip, 0xffff800000000000, true),
+	ROW(RIP, rip, 0x7fffffffffff, true), ROW(RIP, rip, 0x800000000000, true), ROW(RIP, rip, 0x1000000000000, false), ROW(RIP, rip, 0xffff800000000000, true),
 	ROW(RIP, rflags, 2, true), ROW(RIP, rflags, 0, false), ROW(RIP, rflags, 0xa, false), ROW(RIP, rflags, 0x8002, false),
 	ROW(RIP, rflags, BIT(32) | 2, false), ROW(RIP, rflags, RFLAGS_VM | 2, false), ROW(RIP, rflags, 0x3d7fd7, true),
 	ROW(RIP, shadow, TV_SHADOW_STI, true), ROW(RIP, shadow, TV_SHADOW_STI | TV_SHADOW_MOVSS, false),
