@@ -211,6 +211,8 @@ static enum msr_result page_set(struct vcpu *v, uint32_t msr, uint64_t val)
 		return MSR_FAULT;
 	if (!vcpu_need(v, TV_REGS_MSR))
 		return MSR_RETRY;
+	if (msr == MSR_IA32_SYSENTER_CS)
+		val &= UINT32_MAX;		/* the selector's register has no upper half */
 	*page_field(v->page, msr) = val;
 	v->page->dirty |= TV_REGS_MSR;
 	return MSR_OK;

@@ -135,6 +135,14 @@ static void addresses_must_be_canonical_and_pat_types_real(void **state)
 	assert_int_equal(msr_write(v, MSR_TSC_AUX, BIT(32)), MSR_FAULT);
 }
 
+/* The kernel refuses what no CPU can hold, and that would end the VM. */
+static void sysenter_cs_has_no_upper_half(void **state)
+{
+	(void)state;
+	assert_int_equal(msr_write(v, MSR_IA32_SYSENTER_CS, 0x1234567800000010), MSR_OK);
+	assert_int_equal(get(MSR_IA32_SYSENTER_CS), 0x10);
+}
+
 static void tsc_aux_exists_with_an_instruction_that_reads_it(void **state)
 {
 	uint64_t val;
@@ -245,6 +253,7 @@ int main(void)
 		cmocka_unit_test_setup(writing_the_tsc_shows_in_tsc_adjust_and_the_other_way_round, amd),
 		cmocka_unit_test_setup(efer_takes_only_offered_bits_and_lme_not_under_paging, amd),
 		cmocka_unit_test_setup(addresses_must_be_canonical_and_pat_types_real, amd),
+		cmocka_unit_test_setup(sysenter_cs_has_no_upper_half, amd),
 		cmocka_unit_test_setup(tsc_aux_exists_with_an_instruction_that_reads_it, amd),
 		cmocka_unit_test_setup(mtrrs_are_checked_and_start_as_firmware_leaves_them, amd),
 		cmocka_unit_test_setup(a_vendors_registers_exist_only_in_its_model, amd),
