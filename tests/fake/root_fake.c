@@ -42,6 +42,7 @@ static struct {
 } program;
 static const struct tv_root_module modules[] = {
 	{ .size = sizeof(program), .region = 1, .cmdline = "vmm" }, { .size = 5000, .region = 2, .cmdline = "linux x" },
+	{ .size = 0, .cmdline = "nil" },
 };
 static struct tv_rootinfo info;
 

@@ -289,6 +289,14 @@ static void a_missing_module_is_named(void **state)
 	assert_int_equal(web->phase, VM_STOPPED);
 }
 
+static void an_empty_module_is_named(void **state)
+{
+	(void)state;
+	strcpy(root.config.vm[0].kernel, "nil");
+	assert_string_equal(vm_start(web), "the boot module \"nil\" is empty");
+	assert_int_equal(web->phase, VM_STOPPED);
+}
+
 static void a_vm_in_front_that_never_ran_makes_room_for_one_that_does(void **state)
 {
 	(void)state;
@@ -362,6 +370,7 @@ int main(void)
 		cmocka_unit_test_setup(a_restart_by_hand_ignores_the_policy, setup),
 		cmocka_unit_test_setup(too_little_memory_costs_the_vm_that_wants_it, setup),
 		cmocka_unit_test_setup(a_missing_module_is_named, setup),
+		cmocka_unit_test_setup(an_empty_module_is_named, setup),
 		cmocka_unit_test_setup(a_vm_in_front_that_never_ran_makes_room_for_one_that_does, setup),
 		cmocka_unit_test_setup(console_bytes_reach_the_guest_and_come_back, setup),
 		cmocka_unit_test_setup(input_that_nobody_takes_is_held_back_not_lost, setup),

@@ -30,11 +30,14 @@ const char *vm_spawn_check(const struct config_vm *config)
 	const char *const wanted[] = { MONITOR_MODULE, config->kernel, config->initrd };
 	static char text[96];
 
-	for (unsigned i = 0; i < ARRAY_LEN(wanted); i++)
-		if (wanted[i][0] && !mem_module(wanted[i], NULL)) {
-			fmt_buf(text, sizeof(text), "there is no boot module \"%s\"", wanted[i]);
-			return text;
-		}
+	for (unsigned i = 0; i < ARRAY_LEN(wanted); i++) {
+		const struct tv_root_module *m = wanted[i][0] ? mem_module(wanted[i], NULL) : NULL;
+
+		if (!wanted[i][0] || (m && m->size))
+			continue;
+		fmt_buf(text, sizeof(text), m ? "the boot module \"%s\" is empty" : "there is no boot module \"%s\"", wanted[i]);
+		return text;
+	}
 	return NULL;
 }
 
