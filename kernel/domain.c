@@ -2,6 +2,7 @@
 /* Protection domains: their beginning and their end. */
 #include <kernel/cpu.h>
 #include <kernel/domain.h>
+#include <kernel/irq.h>
 #include <kernel/panic.h>
 #include <kernel/port.h>
 #include <kernel/thread.h>
@@ -102,7 +103,7 @@ static bool domain_empty_one(struct domain *d, struct domain **inner, struct wor
 		if (!work_left(w) || !cap_delete(c, w))
 			return false;
 	}
-	d->empty = grants_end(&d->grants, w) && space_fini(&d->space, w);
+	d->empty = irqs_end(&d->quota, w) && grants_end(&d->grants, w) && space_fini(&d->space, w);
 	return d->empty;
 }
 

@@ -53,6 +53,19 @@ void irq_unbind(struct irq_binding *b)
 	quota_free(b->quota, b, sizeof(*b));
 }
 
+bool irqs_end(const struct quota *q, struct work *w)
+{
+	for (unsigned i = 0; i < IRQ_MAX; i++) {
+		if (!bindings[i] || bindings[i]->quota != q)
+			continue;
+		if (!work_left(w))
+			return false;
+		irq_unbind(bindings[i]);
+		work_spend(w, WORK_NODE);
+	}
+	return true;
+}
+
 void kernel_irq(unsigned gsi)
 {
 	if (irq_is_bound(gsi))

@@ -30,6 +30,11 @@ struct irq_request {
 enum tv_err irq_bind(const struct irq_request *r, struct quota *q, struct cap *source) MUST_USE;
 /* Mask and unroute the interrupt, free @b. */
 void irq_unbind(struct irq_binding *b);
+/*
+ * End the bindings that @q, the quota of a domain that ends, has paid for.  They outlive the domain's capabilities when a revocation
+ * in an ancestor's table has removed those and then stopped.  false: @w ran out, call again.
+ */
+bool irqs_end(const struct quota *q, struct work *w) MUST_USE;
 /* Is @gsi bound to a notification that still exists? */
 bool irq_is_bound(uint64_t gsi);
 

@@ -125,6 +125,36 @@ static bool allowed(unsigned port)
 	return fake.ports && port / 8 >= fake.port_first && port / 8 <= fake.port_last && !(fake.ports[port / 8] >> port % 8 & 1);
 }
 
+/*
+ * A revocation that stops between the driver's capability and its binding, which is the 33rd thing: the domain that has paid for the
+ * binding ends meanwhile.
+ */
+static void a_binding_ends_with_the_domain_that_paid_for_it(void **state)
+{
+	enum tv_err err;
+
+	(void)state;
+	assert_int_equal(call(TV_NTFN_CREATE, NROOT), TV_OK);
+	assert_int_equal(call(TV_NTFN_CREATE, N), TV_OK);
+	make_domain(DOM, 100);
+	(void)make_thread(T1, DOM, S1, 10);
+	assert_int_equal(call(TV_CAP_DERIVE, TV_SEL_DOMAIN, IRQS, TV_SEL_IRQS, TV_RIGHT_USE | TV_RIGHT_DERIVE), TV_OK);
+	assert_int_equal(call(TV_CAP_DERIVE, DOM, IRQS, IRQS, TV_RIGHT_USE, 5, 1), TV_OK);
+	assert_int_equal(call(TV_CAP_DERIVE, DOM, N, N, TV_RIGHT_CONTROL), TV_OK);
+	assert_int_equal(call(TV_NTFN_WAIT, NROOT, fake_tsc + MS), FAKE_BLOCKED);
+	assert_int_equal(call(TV_IRQ_BIND, IRQS, 5, N, 1, 0), TV_OK);
+	fake_time(fake_tsc + MS);
+	for (unsigned i = 0; i < WORK_CHUNK / WORK_NODE - 1; i++)
+		assert_int_equal(call(TV_CAP_DERIVE, TV_SEL_DOMAIN, 1000 + i, IRQS, TV_RIGHT_USE), TV_OK);
+	assert_false(call_chunks(1, &err, TV_CAP_REVOKE, IRQS, 0, 0, 0, 0, 0));
+	assert_null(cap_slot(&root_domain_of(DOM)->table, IRQS));
+	assert_true(fake.routed[5]);
+	assert_int_equal(call(TV_CAP_DELETE, DOM), TV_OK);
+	assert_false(fake.routed[5]);
+	assert_int_equal(call(TV_CAP_REVOKE, IRQS), TV_OK);
+	check_invariants();
+}
+
 static void ports_are_seen_at_once_and_taken_back_at_once(void **state)
 {
 	uint64_t used = fake_root()->quota.used;
@@ -346,6 +376,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(an_interrupt_wakes_its_driver_out_of_idle, setup, teardown),
 		cmocka_unit_test_setup_teardown(binding_checks_everything_first, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_binding_goes_with_its_capability_or_its_notification, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_binding_ends_with_the_domain_that_paid_for_it, setup, teardown),
 		cmocka_unit_test_setup_teardown(ports_are_seen_at_once_and_taken_back_at_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(each_domain_sees_its_own_ports, setup, teardown),
 		cmocka_unit_test_setup_teardown(grants_to_one_receiver_are_bounded, setup, teardown),
