@@ -28,8 +28,7 @@ static const struct control_row {
 		.required = PROC_TSC_OFFSET | PROC_HLT | PROC_MWAIT | PROC_RDPMC | PROC_TPR_SHADOW | PROC_IO_BITMAPS |
 			    PROC_MSR_BITMAP | PROC_MONITOR | PROC_SECONDARY,
 		.at_times = PROC_INTR_WINDOW | PROC_NMI_WINDOW | PROC_MOV_DR | PROC_INVLPG | PROC_RDTSC | PROC_CR3_LOAD |
-			    PROC_CR3_STORE | PROC_CR8_LOAD | PROC_PAUSE,
-		.forbidden = PROC_CR8_STORE },
+			    PROC_CR3_STORE | PROC_CR8_LOAD | PROC_CR8_STORE | PROC_PAUSE },
 	[VMX_PROC2] = { "secondary processor-based", MSR_IA32_VMX_PROCBASED_CTLS2, MSR_IA32_VMX_PROCBASED_CTLS2,
 		.required = PROC2_EPT | PROC2_UNRESTRICTED | PROC2_WBINVD,
 		.wanted = PROC2_RDTSCP | PROC2_VPID | PROC2_INVPCID | PROC2_ENCLS | PROC2_ENCLV | PROC2_NOTIFY },
@@ -97,7 +96,7 @@ static uint32_t processor_controls(const struct vmx_vcpu *s)
 	proc |= want & TV_ICPT_CR3 ? PROC_CR3_LOAD | PROC_CR3_STORE : 0;
 	proc |= want & TV_ICPT_INVLPG ? PROC_INVLPG : 0;
 	proc |= want & TV_ICPT_PAUSE ? PROC_PAUSE : 0;
-	proc |= want & TV_ICPT_CR8 ? PROC_CR8_LOAD : 0;
+	proc |= want & TV_ICPT_CR8 ? PROC_CR8_LOAD | PROC_CR8_STORE : 0;
 	/* Debug registers are not all in the VMCS: using them exits until the guest's values are loaded. */
 	return proc | (s->dr_open ? 0 : PROC_MOV_DR);
 }

@@ -5,6 +5,7 @@
 
 #include <arch/cpu.h>
 #include <arch/user.h>
+#include <kernel/cpu.h>
 #include <lib/base.h>
 #include <x86/insn.h>
 
@@ -127,6 +128,8 @@ static inline void vmx_host_machine_check(void) { __asm__ volatile("int $18" : :
 
 /* FS base of the user thread that runs the vCPU. */
 static inline uint64_t vmx_host_fs_base(void) { return arch_cpu()->user->fs_base; }
+/* When the host's timer is due, absolute TSC; TV_NEVER: not at all. */
+static inline uint64_t vmx_host_timer(void) { return cpu_self()->armed; }
 /* The back-end's data of this CPU. */
 static inline void *vmx_percpu(void) { return arch_cpu()->virt; }
 static inline void vmx_set_percpu(void *data) { arch_cpu()->virt = data; }

@@ -4,7 +4,6 @@
 
 #include <abi/hypercall.h>
 #include <arch/time.h>
-#include <kernel/cpu.h>
 #include <kernel/log.h>
 #include <x86/cr.h>
 #include <x86/msr.h>
@@ -130,7 +129,7 @@ static NOINLINE uint32_t do_work(struct vcpu *v, struct vmx_vcpu *s)
  */
 static inline void load_timer(void)
 {
-	uint64_t due = cpu_self()->armed, now = time_now(), ticks = UINT32_MAX;
+	uint64_t due = vmx_host_timer(), now = time_now(), ticks = UINT32_MAX;
 
 	if (due != TV_NEVER)
 		ticks = due > now ? min_u64((due - now) >> vmx.timer_shift, UINT32_MAX) : 0;
