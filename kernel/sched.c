@@ -328,7 +328,7 @@ static NORETURN void sched_enter(struct cpu *c, struct thread *t)
 		t->cpu = c->arch.id;
 	}
 	if (unlikely(t->cont == THREAD_CONT_VCPU_RUN))
-		vcpu_resume(t);
+		cpu_resume_vcpu(t);
 	user_return();
 }
 

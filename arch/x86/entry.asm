@@ -8,10 +8,10 @@
 ; last words there; then RSP moves to the kernel stack before any C runs.  NMI, #DB, #DF and #MC have stacks of their own,
 ; because they may come while RSP or GS still are the user's.
 
-        extern  kernel_hypercall
+        extern  kernel_hypercall, vcpu_resume
         extern  trap_exception_user, trap_interrupt_user, trap_interrupt_kernel, trap_paranoid
         global  syscall_entry, user_return, vector_stubs, cpu_idle, cpu_idle_hlt, cpu_idle_woken
-        global  cpu_take_interrupts
+        global  cpu_take_interrupts, cpu_resume_vcpu
 
 %include "asm_offsets.inc"
 
@@ -216,6 +216,13 @@ cpu_take_interrupts:
         nop
         cli
         ret
+
+; void cpu_resume_vcpu(struct thread *t)
+cpu_resume_vcpu:
+        mov     rsp, [gs:CPU_KERNEL_STACK]
+        xor     ebp, ebp                ; a backtrace ends here
+        call    vcpu_resume             ; never returns; the call aligns the stack as C wants it
+        ud2
 
 ; 256 stubs of 16 bytes: push an error code where the CPU has not, and the vector.
         align   16

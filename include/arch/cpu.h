@@ -6,6 +6,7 @@
 #include <lib/base.h>
 
 struct arch_thread;
+struct thread;
 struct user_frame;
 
 /* The machine's part of the per-CPU area: the first member of struct cpu (kernel/cpu.h), found through GS. */
@@ -35,6 +36,8 @@ static inline struct arch_cpu *arch_cpu(void)
 void cpu_idle(void);
 /* Open the interrupt window once: a pending host interrupt is taken before this returns. */
 void cpu_take_interrupts(void);
+/* vcpu_resume(@t) on an empty kernel stack: a run loop must not pile up on that of the thread which it takes over from. */
+NORETURN void cpu_resume_vcpu(struct thread *t);
 /* Stop this CPU for good. */
 NORETURN void cpu_halt(void);
 static inline void cpu_relax(void) { __asm__ volatile("pause"); }

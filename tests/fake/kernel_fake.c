@@ -127,6 +127,7 @@ void cpu_load_ports(const uint8_t *bitmap, unsigned first, unsigned last)
 	fake.port_loads++;
 }
 void cpu_halt(void) { abort(); }
+void cpu_resume_vcpu(struct thread *t) { vcpu_resume(t); }
 
 void cpu_idle(void)
 {
