@@ -19,12 +19,13 @@
 			 ICPT2_WBINVD | ICPT2_MONITOR | ICPT2_MWAIT | ICPT2_XSETBV)
 
 /*
- * DR0 to DR3 are not in the VMCB: reading and writing them exits until the guest's values are loaded.  On QEMU a breakpoint that
- * a guest enables stays armed in the host: there, writing DR7 (also known as DR5) is left to the monitor.
+ * DR0 to DR3 are not in the VMCB: reading and writing them exits until the guest's values are loaded; so does writing DR7 (also known
+ * as DR5), which would enable breakpoints at the addresses of whoever had them loaded last.  On QEMU a breakpoint that a guest enables
+ * stays armed in the host: there, writing DR7 is left to the monitor.
  */
-#define ICPT_DR_ADDRESSES	0x000f000fu
-#define ICPT_DR_EVERY		0xffffffffu
 #define ICPT_DR_ENABLE		(ICPT_WRITE(5) | ICPT_WRITE(7))
+#define ICPT_DR_CLOSED		(0x000f000fu | ICPT_DR_ENABLE)
+#define ICPT_DR_EVERY		0xffffffffu
 
 static uint32_t icpt_cr(const struct svm_vcpu *s)
 {
@@ -53,7 +54,7 @@ void svm_controls(struct svm_vcpu *s)
 
 	b->icpt_cr = icpt_cr(s);
 	b->icpt_dr = want & TV_ICPT_DR ? ICPT_DR_EVERY :
-		     (s->dr_open ? 0 : ICPT_DR_ADDRESSES) | (svm.qemu ? ICPT_DR_ENABLE : 0);
+		     (s->dr_open ? 0 : ICPT_DR_CLOSED) | (svm.qemu ? ICPT_DR_ENABLE : 0);
 	b->icpt_exc = ICPT_EXC_ALWAYS | (s->exc_intercept & ~(1u << EXC_NMI));
 	b->icpt_misc1 = ICPT1_ALWAYS | (want & TV_ICPT_RDTSC ? ICPT1_RDTSC : 0) |
 			(want & TV_ICPT_INVLPG ? ICPT1_INVLPG : 0) | (want & TV_ICPT_PAUSE ? ICPT1_PAUSE : 0) |

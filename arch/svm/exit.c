@@ -54,8 +54,9 @@ static uint32_t decode_dr(struct vcpu *v, const struct vmcb *b)
 	struct svm_vcpu *s = svm_of(v);
 	struct tv_exit_page *p = v->page;
 	uint32_t code = (uint32_t)b->exit_code;
+	bool enable = code == SVM_EXIT_DR_WRITE + 7 || code == SVM_EXIT_DR_WRITE + 5;
 
-	if (!(s->intercept & TV_ICPT_DR) && (code & 0xf) < 4) {
+	if (!(s->intercept & TV_ICPT_DR) && ((code & 0xf) < 4 || (enable && !svm.qemu))) {
 		s->dr_open = s->aftermath = true;
 		svm_controls(s);
 		svm_update_attention(s);

@@ -135,7 +135,7 @@ static void mandatory_intercepts_stay_whatever_the_monitor_asks(void **state)
 		assert_int_equal(!!(vmcb->icpt_misc2 & ICPT2_RDTSCP), !!(ask & TV_ICPT_RDTSC));
 		assert_int_equal(!!(vmcb->icpt_cr & ICPT_WRITE(3)), !!(ask & TV_ICPT_CR3));
 		assert_int_equal(!!(vmcb->icpt_cr & ICPT_WRITE(8)), !!(ask & TV_ICPT_CR8));
-		assert_int_equal(vmcb->icpt_dr, ask & TV_ICPT_DR ? 0xffffffff : 0x000f000f);
+		assert_int_equal(vmcb->icpt_dr, ask & TV_ICPT_DR ? 0xffffffff : 0x00af000f);
 		assert_int_equal(!!(vmcb->icpt_misc1 & ICPT1_INVLPG), !!(ask & TV_ICPT_INVLPG));
 		assert_int_equal(!!(vmcb->icpt_misc1 & ICPT1_PAUSE), !!(ask & TV_ICPT_PAUSE));
 	}

@@ -86,7 +86,8 @@ static void every_exit_code_is_reported_or_is_the_kernels_own(void **state)
 
 		if (kind == TV_EXIT_NONE && !(code >= SVM_EXIT_INTR && code <= SVM_EXIT_VINTR) && code != SVM_EXIT_IRET &&
 		    code != SVM_EXIT_EXC + EXC_DB && code != SVM_EXIT_EXC + EXC_AC &&
-		    !(code >= 0x20 && code < 0x40 && (code & 15) < 4))
+		    !(code >= 0x20 && code < 0x40 && (code & 15) < 4) && code != SVM_EXIT_DR_WRITE + 5 &&
+		    code != SVM_EXIT_DR_WRITE + 7)
 			fail_msg("exit 0x%x is swallowed", code);
 		assert_true(kind < TV_EXIT_KINDS);
 		assert_in_range(vmcb->asid, 1, 15);
@@ -200,7 +201,7 @@ static void debug_registers_are_lent_for_one_entry(void **state)
 	assert_int_equal(run(SVM_EXIT_HLT, 0, 0), TV_EXIT_HLT);
 	assert_int_equal(fake.dr[2], 0x1234);
 	assert_false(hw->dr_open);
-	assert_int_equal(vmcb->icpt_dr, 0x000f000f);
+	assert_int_equal(vmcb->icpt_dr, 0x00af000f);
 	/* A breakpoint that is enabled needs the addresses at every entry. */
 	fake.dr[2] = 0;
 	run(SVM_EXIT_HLT, 0, 0);
@@ -208,6 +209,19 @@ static void debug_registers_are_lent_for_one_entry(void **state)
 	vmcb->dr7 |= 0x20;
 	run(SVM_EXIT_HLT, 0, 0);
 	assert_int_equal(fake.dr[2], 0x1234);
+}
+
+static void no_guest_enables_a_breakpoint_at_the_address_of_another(void **state)
+{
+	(void)state;
+	hw->dr[0] = 0x1000;
+	fake.dr[0] = 0xbad;		/* another guest's */
+	svm_controls(hw);
+	assert_int_equal(vmcb->icpt_dr & (ICPT_WRITE(5) | ICPT_WRITE(7)), ICPT_WRITE(5) | ICPT_WRITE(7));
+	assert_int_equal(run(SVM_EXIT_DR_WRITE + 7, 0, 0), TV_EXIT_NONE);
+	assert_int_equal(vmcb->icpt_dr, 0);
+	assert_int_equal(run(SVM_EXIT_HLT, 0, 0), TV_EXIT_HLT);
+	assert_int_equal(fake.dr[0], 0x1000);
 }
 
 static void a_monitor_that_asks_for_debug_registers_gets_them(void **state)
@@ -391,7 +405,7 @@ int main(void)
 		T(port_access_comes_with_its_length_without_next_rip), T(nested_faults_tell_what_the_access_was),
 		T(instruction_bytes_come_with_decode_assists_only),
 		T(control_registers_name_their_operand_with_decode_assists_only), T(debug_registers_are_lent_for_one_entry),
-		T(a_monitor_that_asks_for_debug_registers_gets_them), T(on_qemu_no_guest_arms_a_breakpoint_of_the_host), T(exceptions_are_the_guests_unless_the_monitor_wants_them),
+		T(no_guest_enables_a_breakpoint_at_the_address_of_another), T(a_monitor_that_asks_for_debug_registers_gets_them), T(on_qemu_no_guest_arms_a_breakpoint_of_the_host), T(exceptions_are_the_guests_unless_the_monitor_wants_them),
 		T(a_machine_check_goes_to_the_host_and_stops_the_vm), T(host_interrupts_are_taken_and_not_reported),
 		T(after_a_triple_fault_nothing_runs_until_the_state_is_replaced), T(a_task_switch_says_where_it_came_from),
 		T(the_length_comes_from_next_rip_when_it_is_there), T(xcr0_is_loaded_only_when_the_guest_can_see_it),
