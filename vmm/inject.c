@@ -74,7 +74,7 @@ bool inject_possible(const struct vcpu *v)
 	       (intr_open(v->page) && intr_waits(v));
 }
 
-/* Take the next interrupt out of its controller: the PIC's goes first, as its wire does. */
+/* Take the next interrupt, if any, out of its controller: the PIC's goes first, as its wire does. */
 static void take_interrupt(struct vcpu *v)
 {
 	unsigned vector;
@@ -106,7 +106,7 @@ bool inject_prepare(struct vcpu *v)
 			window |= TV_WINDOW_NMI;
 		}
 	}
-	if (intr_waits(v) && slot_free(p) && intr_open(p))
+	if (slot_free(p) && intr_open(p))
 		take_interrupt(v);
 	if (intr_waits(v))
 		window |= TV_WINDOW_INTR;

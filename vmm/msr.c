@@ -378,11 +378,21 @@ static bool vendor_matches(const struct msr_row *r, enum cpuid_vendor vendor)
 	return r->vendor == ANY || (r->vendor == AMD) == (vendor == CPUID_AMD);
 }
 
-/* Binary search for the first row that ends at or after @msr; the same number may stand there for each vendor. */
-static const struct msr_row *row_find(const struct vcpu *v, uint32_t msr)
+static bool row_is(const struct vcpu *v, const struct msr_row *r, uint32_t msr)
+{
+	return msr >= r->first && msr <= r->last && vendor_matches(r, v->vm->cpuid.vendor);
+}
+
+/*
+ * Mostly the row that was found last: timer, EOI and ICR share one.  Else a binary search for the first row that ends at or after
+ * @msr; the same number may stand there for each vendor.
+ */
+static const struct msr_row *row_find(struct vcpu *v, uint32_t msr)
 {
 	unsigned lo = 0, hi = ARRAY_LEN(rows);
 
+	if (row_is(v, &rows[v->msr.row], msr))
+		return &rows[v->msr.row];
 	while (lo < hi) {
 		unsigned mid = (lo + hi) / 2;
 
@@ -392,8 +402,10 @@ static const struct msr_row *row_find(const struct vcpu *v, uint32_t msr)
 			hi = mid;
 	}
 	for (; lo < ARRAY_LEN(rows) && rows[lo].first <= msr; lo++)
-		if (vendor_matches(&rows[lo], v->vm->cpuid.vendor))
+		if (row_is(v, &rows[lo], msr)) {
+			v->msr.row = lo;
 			return &rows[lo];
+		}
 	return NULL;
 }
 

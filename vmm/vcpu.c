@@ -113,16 +113,13 @@ void vcpu_enter_linux(struct vcpu *v, const struct linux_entry *e)
 	lapic_mmio_write(&v->lapic, APIC_LVT_LINT1, 4, LINT1_NMI);
 }
 
-bool vcpu_need(struct vcpu *v, uint32_t groups)
+void vcpu_boost(struct vcpu *v, uint32_t groups)
 {
 	struct tv_exit_page *p = v->page;
 
-	if (likely(!(groups & ~p->valid)))
-		return true;
 	v->boosted = p->kind;
 	v->boosted_want = exit_want(p->kind, v->decode_groups);
 	p->want[p->kind] |= p->valid | groups;
-	return false;
 }
 
 void vcpu_timers_run(struct vcpu *v, uint64_t now)

@@ -62,11 +62,20 @@ void vcpu_enter_linux(struct vcpu *v, const struct linux_entry *e);
 /* Run until the VM stops. */
 void vcpu_run_loop(struct vcpu *v);
 
+/* The next exit of this kind shall deliver @groups as well. */
+void vcpu_boost(struct vcpu *v, uint32_t groups);
+
 /*
  * Did this exit deliver the register groups @groups?  If not, the handler must return VM_NEXT_RUN without having changed
  * anything: the guest repeats the exit, and then they are there.
  */
-bool vcpu_need(struct vcpu *v, uint32_t groups) MUST_USE;
+static inline MUST_USE bool vcpu_need(struct vcpu *v, uint32_t groups)
+{
+	if (likely(!(groups & ~v->page->valid)))
+		return true;
+	vcpu_boost(v, groups);
+	return false;
+}
 
 /* Run what is due: the timer of its local APIC, and on the first CPU those of the devices. */
 void vcpu_timers_run(struct vcpu *v, uint64_t now);

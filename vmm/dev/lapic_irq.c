@@ -11,11 +11,11 @@
 /* Highest bit of a 256-bit register, -1 if none is set. */
 int lapic_highest(const uint32_t words[8])
 {
-	for (int i = 7; i >= 0; i--) {
-		uint32_t w = word_get(&words[i]);
+	for (int i = 6; i >= 0; i -= 2) {
+		uint64_t pair = (uint64_t)word_get(&words[i + 1]) << 32 | word_get(&words[i]);
 
-		if (w)
-			return i * 32 + 31 - __builtin_clz(w);
+		if (pair)
+			return i * 32 + 63 - __builtin_clzll(pair);
 	}
 	return -1;
 }

@@ -52,11 +52,13 @@ static unsigned rank(const struct pic_state *s, unsigned input)
 static unsigned requested(const struct pic_state *s, bool master)
 {
 	/* In special mask mode, what is masked does not inhibit lower priorities. */
-	uint8_t in_service = s->special_mask ? s->isr & (uint8_t)~s->imr : s->isr;
-	unsigned input = highest(s, s->irr & (uint8_t)~s->imr), current = highest(s, in_service);
+	uint8_t in_service = s->special_mask ? s->isr & (uint8_t)~s->imr : s->isr, waiting = s->irr & (uint8_t)~s->imr;
+	unsigned input, current;
 
-	if (s->icw)
+	if (!waiting || s->icw)
 		return NONE;
+	input = highest(s, waiting);
+	current = highest(s, in_service);
 	/* Special fully nested: the slave may interrupt its own service routine. */
 	if (master && s->special_nested && input == CASCADE && current == CASCADE)
 		return CASCADE;
