@@ -23,6 +23,16 @@ void svm_asid_assign(struct svm_vcpu *s, struct svm_cpu *c)
 	s->vmcb->clean = 0;
 }
 
+/*
+ * An entry on CPU @c was refused, and with it what it was to flush: the next ASID begins a generation, whose first entry flushes
+ * all.  The refused vCPU itself keeps none.
+ */
+void svm_asid_lost(struct svm_vcpu *s, struct svm_cpu *c)
+{
+	s->asid_generation = 0;
+	c->asid_next = svm.asid_count;
+}
+
 /* No translation that the guest of @v has used so far may be used from its next entry on. */
 void svm_flush(struct vcpu *v)
 {

@@ -240,6 +240,7 @@ static NOINLINE uint32_t decode_unknown(struct vcpu *v, const struct vmcb *b)
 		p->gpr[TV_RAX] = 0;
 		svm_vcpu_reset(svm_of(v));
 		svm_shut_down(svm_of(v));
+		svm_asid_lost(svm_of(v), svm_percpu());
 	}
 	return TV_EXIT_FAIL;
 }

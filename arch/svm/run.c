@@ -89,8 +89,10 @@ static inline uint32_t enter(struct vcpu *v, struct svm_vcpu *s, struct vmcb *b,
 
 	b->rax = p->gpr[TV_RAX];
 	p->entries++;
-	if (!entry_ok(p, b))
+	if (!entry_ok(p, b)) {
+		svm_asid_lost(s, c);
 		return TV_EXIT_FAIL;
+	}
 
 	svm_enter(p->gpr, s->vmcb_pa, c->host_pa);
 

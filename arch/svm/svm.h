@@ -142,6 +142,7 @@ void svm_bitmap_fini(struct svm_vcpu *s, struct quota *q);
 
 /* asid.c */
 void svm_asid_assign(struct svm_vcpu *s, struct svm_cpu *c);
+void svm_asid_lost(struct svm_vcpu *s, struct svm_cpu *c);
 void svm_flush(struct vcpu *v);
 
 /* pt_npt.c */

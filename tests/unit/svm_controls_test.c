@@ -245,6 +245,20 @@ static void a_vcpu_that_moved_needs_a_new_asid_also_when_it_comes_back(void **st
 	assert_int_equal(vmcb->clean, 0);
 }
 
+static void a_flush_that_was_lost_with_its_entry_is_made_up_for(void **state)
+{
+	struct svm_cpu *c = fake.percpu;
+
+	(void)state;
+	c->asid_next = svm.asid_count;
+	svm_asid_assign(hw, c);				/* its entry was to flush all, and was refused */
+	assert_int_equal(vmcb->tlb_control, TLB_FLUSH_ALL);
+	svm_asid_lost(hw, c);
+	assert_int_not_equal(hw->asid_generation, c->asid_generation);
+	svm_asid_assign(hw, c);
+	assert_int_equal(vmcb->tlb_control, TLB_FLUSH_ALL);
+}
+
 static void a_flush_takes_a_new_asid_or_flushes_the_old_one(void **state)
 {
 	struct svm_cpu *c = fake.percpu;
@@ -302,7 +316,8 @@ int main(void)
 		T(mandatory_intercepts_stay_whatever_the_monitor_asks), T(ports_pass_only_inside_the_granted_range),
 		T(granting_a_port_can_run_out_of_quota), T(msrs_that_the_cpu_switches_pass_and_others_only_as_the_table_says),
 		T(asids_are_never_zero_and_a_wrap_flushes_all), T(a_vcpu_that_moved_needs_a_new_asid_also_when_it_comes_back),
-		T(a_flush_takes_a_new_asid_or_flushes_the_old_one), T(every_entry_of_nested_tables_allows_user_accesses),
+		T(a_flush_that_was_lost_with_its_entry_is_made_up_for), T(a_flush_takes_a_new_asid_or_flushes_the_old_one),
+		T(every_entry_of_nested_tables_allows_user_accesses),
 		T(a_vcpu_that_cannot_be_paid_for_leaves_nothing),
 	};
 
