@@ -6,15 +6,17 @@ needs stands in comments of its source, one `key: value` each:
 
 	cmdline: words for the hypervisor's command line
 	memory: 256M				of the machine
-	cpu: max,+svm,-x2apic			QEMU's -cpu
+	cpu: max,+svm,-x2apic			QEMU's -cpu; not for other machines
 	modules: name=path ...			further boot modules (tests/user)
 	expect: panic				the run must end so instead of with DONE: panic, cannot-run, reset, power-off
-	vm-memory: 64M				of the guest (tests/guest)"""
+	vm-memory: 64M				of the guest (tests/guest)
+
+Each runs in QEMU on an AMD CPU and, as user-vmx or guest-vmx, in Bochs on one of Intel."""
 import re
 import tempfile
 from pathlib import Path
 
-from trivetlib import bundle, config, layout, machine
+from trivetlib import bochs, bundle, config, image, layout, machine
 from trivetlib.session import Session, Status
 
 TREE = config.TREE
@@ -43,11 +45,27 @@ def guest_layout(path, wish):
     return layout.make(system)
 
 
+def qemu_session(plan, wish, work, sink, on_line):
+    file = work / "modules"
+    file.write_bytes(bundle.pack([(m.name, m.content()) for m in plan.modules]))
+    command = machine.base_command(memory=config.parse_size(wish.get("memory", "512M")), cpu=wish.get("cpu"))
+    command += machine.boot_direct(plan.kernel, file, plan.cmdline) + ["-device", "isa-debug-exit,iobase=0xf4,iosize=4"]
+    return Session(command, sink, on_line)
+
+
+def bochs_session(plan, wish, work, sink, on_line):
+    file = work / "trivet.img"
+    image.make(plan, file)
+    return bochs.BochsSession(file, work, sink, on_line, memory=config.parse_size(wish.get("memory", "512M")))
+
+
 def run(kind, path, log, seconds):
     """[(outcome, name, detail)] of one test; everything it printed goes to the file @log."""
     wish = wishes(path)
-    plan = (user_layout if kind == "user" else guest_layout)(path, wish)
-    memory = config.parse_size(wish.get("memory", "512M"))
+    what, _, vendor = kind.partition("-")
+    if vendor and "cpu" in wish:
+        return [("skip", path.stem, "is about a CPU of QEMU")]
+    plan = (user_layout if what == "user" else guest_layout)(path, wish)
     results = []
 
     def on_line(line):
@@ -56,11 +74,8 @@ def run(kind, path, log, seconds):
         return Status.POWER_OFF if line.strip() == b"DONE" or line.endswith(b" DONE") else None
 
     with tempfile.TemporaryDirectory(prefix="trivet-") as work, open(log, "wb") as output:
-        file = Path(work) / "modules"
-        file.write_bytes(bundle.pack([(m.name, m.content()) for m in plan.modules]))
-        command = machine.base_command(memory=memory, cpu=wish.get("cpu"))
-        command += machine.boot_direct(plan.kernel, file, plan.cmdline) + ["-device", "isa-debug-exit,iobase=0xf4,iosize=4"]
-        end = Session(command, output.write, on_line).run(timeout=seconds)
+        session = (bochs_session if vendor else qemu_session)(plan, wish, Path(work), output.write, on_line)
+        end = session.run(timeout=seconds)
         output.write(f"\n--- {end.status.name}: {end.reason}\n".encode())
     wanted = ENDS[wish["expect"]] if "expect" in wish else Status.POWER_OFF
     if "expect" in wish:

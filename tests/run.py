@@ -119,7 +119,9 @@ KINDS = [
     Kind("fuzz",   "build/tests/fuzz/*_fuzz",     run_fuzz,        60),
     Kind("oracle", "build/tests/fuzz/*_zydis",    run_program,     300),
     Kind("user",   "build/tests/user/*.elf",      run_boot,        120),
+    Kind("user-vmx",  "build/tests/user/*.elf",   run_boot,        240),
     Kind("guest",  "build/tests/guest/*.bin",     run_boot,        120),
+    Kind("guest-vmx", "build/tests/guest/*.bin",  run_boot,        240),
     Kind("system", "tests/system/test_*.py",      run_pytest,      900),
 ]
 

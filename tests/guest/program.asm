@@ -32,7 +32,15 @@ test:
 
 	PROGRAM	{db 0x31, 0xc0, 0x0f, 0xa2}	; xor eax, eax; cpuid
 	EXPECT	[rel trap_vector], NO_TRAP, "CPUID works in a program"
+	xor	eax, eax
+	cpuid
+	cmp	ebx, 'Genu'			; "GenuineIntel" has another instruction for it
+	je	.intel
 	PROGRAM	{vmmcall}
+	jmp	.called
+.intel:
+	PROGRAM	{vmcall}
+.called:
 	EXPECT	rax, ENOSYS, "a hypercall that nobody knows is refused politely"
 	MUST_TRAP UD, {db 0xf0, 0x0f, 0xa2}, "CPUID with LOCK raises #UD"
 	PROGRAM	{db 0xf3, 0x0f, 0x01, 0xd9}
