@@ -40,6 +40,7 @@ start:
         mov     edx, RESET_CONTROL
         mov     al, 6
         out     dx, al
+        jmp     $                       ; it does not come at once
 %elif ACTION == TRIPLE_FAULT
         lidt    [no_idt]
         ud2
