@@ -128,6 +128,16 @@ def test_a_bzimage_with_32_bit_entry_only_is_refused(trivet, tmp_path):
     assert "without 64-bit entry" in done.stderr
 
 
+@pytest.mark.parametrize("size, what", [(0x210, "is the beginning of a Linux kernel"), (1 << 20, "is truncated: 1048576 bytes, its header says")])
+def test_a_truncated_kernel_is_refused(trivet, tmp_path, size, what):
+    (tmp_path / "cut").write_bytes((TREE / "build/guests/linux-cloud").read_bytes()[:size])
+    (tmp_path / "system.toml").write_text('[vm.a]\nmemory = "128M"\nkernel = "cut"\n')
+    done = trivet("check", tmp_path / "system.toml")
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert what in done.stderr
+
+
 def test_all_errors_are_reported_in_the_order_of_the_file(trivet, tmp_path):
     config = tmp_path / "system.toml"
     config.write_text("[vm.a]\nfoo = 1\nmemory = 3\n[vm.b]\nkernel = 1\nbar = 2\n")

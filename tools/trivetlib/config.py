@@ -225,7 +225,7 @@ class _Checker:
     def check_kernel(self, key, vm):
         head = filetype.read_head(vm.kernel)
         key = key + ("kernel",)
-        if not filetype.is_bzimage(head):
+        if not filetype.is_bzimage(head) or len(head) < filetype.BZ_HEADER_END:
             self.problem(key, f"{vm.kernel}: is {filetype.describe(head)}; expected a Linux bzImage for x86-64")
             return
         vm.kernel_info = info = filetype.BzImage(head)
@@ -233,6 +233,9 @@ class _Checker:
             self.problem(key, f"{vm.kernel}: is a bzImage without 64-bit entry (boot protocol {info.protocol >> 8}.{info.protocol & 255:02}); "
                          "expected a Linux bzImage for x86-64")
             return
+        size = vm.kernel.stat().st_size
+        if size < info.file_size:
+            self.problem(key, f"{vm.kernel}: is truncated: {size} bytes, its header says {info.file_size}")
         need = info.address + info.init_size
         if need > vm.memory:
             self.problem(key, f"{vm.kernel}: needs {-(-need // MIB)}M to start, which is more than the memory, {format_size(vm.memory)}")

@@ -13,8 +13,9 @@ PE_MACHINES = {0x14c: "i386", 0x8664: "x86-64", 0xaa64: "AArch64", 0x5064: "RISC
 HEAD = 40 * 1024        # enough for every magic below (ISO 9660 has the farthest)
 
 # Linux, "The Linux/x86 Boot Protocol", offsets in the file.
-BZ_SETUP_SECTS, BZ_BOOT_FLAG, BZ_MAGIC, BZ_VERSION, BZ_KERNEL_VERSION = 0x1f1, 0x1fe, 0x202, 0x206, 0x20e
+BZ_SETUP_SECTS, BZ_SYSSIZE, BZ_BOOT_FLAG, BZ_MAGIC, BZ_VERSION, BZ_KERNEL_VERSION = 0x1f1, 0x1f4, 0x1fe, 0x202, 0x206, 0x20e
 BZ_LOADFLAGS, BZ_XLOADFLAGS, BZ_CMDLINE_SIZE, BZ_PREF_ADDRESS, BZ_INIT_SIZE = 0x211, 0x236, 0x238, 0x258, 0x260
+BZ_HEADER_END = 0x264
 LOADED_HIGH, XLF_KERNEL_64 = 1, 1
 
 
@@ -33,7 +34,7 @@ def describe(head):
     if not head:
         return "an empty file"
     if is_bzimage(head):
-        return "a Linux kernel (bzImage)"
+        return "a Linux kernel (bzImage)" if len(head) >= BZ_HEADER_END else "the beginning of a Linux kernel (bzImage)"
     if packed == "gzip":
         inner = zlib.decompressobj(31)
         try:
@@ -76,12 +77,13 @@ def read_head(path):
 
 
 class BzImage:
-    """The fields of a Linux kernel that the configuration is checked against.  @head must be a bzImage."""
+    """The fields of a Linux kernel that the configuration is checked against.  @head must be a bzImage with a whole header."""
 
     def __init__(self, head):
         def field(offset, fmt):
             return struct.unpack_from("<" + fmt, head, offset)[0]
         self.protocol = field(BZ_VERSION, "H")
+        self.file_size = ((field(BZ_SETUP_SECTS, "B") or 4) + 1) * 512 + field(BZ_SYSSIZE, "I") * 16
         self.high = bool(field(BZ_LOADFLAGS, "B") & LOADED_HIGH)
         self.entry64 = self.protocol >= 0x20c and bool(field(BZ_XLOADFLAGS, "H") & XLF_KERNEL_64)
         self.address = field(BZ_PREF_ADDRESS, "Q") if self.protocol >= 0x20a else 0     # where it wants to be loaded
