@@ -6,10 +6,13 @@
 
 #include "console.h"
 
-/* A byte takes 87 us at 115200 baud; one read of a port takes about 1 us.  A UART that is busy for longer hangs. */
-#define WAIT_POLLS	200000u
+/*
+ * A byte takes 87 us at 115200 baud; one read of a port takes about 1 us.  A UART that is busy for seconds is stuck (the other
+ * end holds it up, or an emulator's reader sleeps): from then on bytes are dropped, without waiting, until it takes them again.
+ */
+#define WAIT_POLLS	2000000u
 
-enum uart_state { UART_UNKNOWN, UART_READY, UART_ABSENT };
+enum uart_state { UART_UNKNOWN, UART_READY, UART_STUCK, UART_ABSENT };
 static enum uart_state state;
 
 static void reg_write(unsigned reg, unsigned v) { out8((uint16_t)(UART_COM1 + reg), (uint8_t)v); }
@@ -30,12 +33,15 @@ static enum uart_state setup(void)
 
 static void put(char c)
 {
-	for (unsigned i = 0; !(reg_read(UART_LSR) & UART_LSR_THRE); i++)
-		if (i == WAIT_POLLS) {
-			state = UART_ABSENT;
+	unsigned polls = state == UART_STUCK ? 1 : WAIT_POLLS;
+
+	for (; polls; polls--)
+		if (reg_read(UART_LSR) & UART_LSR_THRE) {
+			state = UART_READY;
+			reg_write(UART_DATA, (unsigned char)c);
 			return;
 		}
-	reg_write(UART_DATA, (unsigned char)c);
+	state = UART_STUCK;
 }
 
 void earlycon_restart(void)
@@ -47,7 +53,7 @@ void earlycon_write(const char *text, size_t length)
 {
 	if (state == UART_UNKNOWN)
 		state = setup();
-	for (size_t i = 0; i < length && state == UART_READY; i++) {
+	for (size_t i = 0; i < length && state != UART_ABSENT; i++) {
 		if (text[i] == '\n')
 			put('\r');
 		put(text[i]);
