@@ -32,7 +32,7 @@ vga: extension=none
 boot: cdrom
 ata0: enabled=1, ioaddr1=0x1f0, ioaddr2=0x3f0, irq=14
 ata0-master: type=cdrom, path="{image}", status=inserted
-com1: enabled=1, mode=socket-client, dev=localhost:{port}
+com1: enabled=1, mode=socket-client, dev=127.0.0.1:{port}
 cpu: model={model}, count={cpus}, ips={ips}, reset_on_triple_fault=0
 clock: sync=none
 log: "{log}"
@@ -67,7 +67,7 @@ class BochsSession(Session):
         self.log_read, self.resets = 0, 0
 
     def start(self):
-        with socket.create_server(("localhost", 0)) as server:
+        with socket.create_server(("127.0.0.1", 0)) as server:
             self.files["rc"].write_text("c\n")              # Debian's Bochs has a debugger, which waits for a command
             self.files["config"].write_text(CONFIG.format(port=server.getsockname()[1], **self.settings))
             self.process = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", *self.command], stdin=subprocess.DEVNULL,
