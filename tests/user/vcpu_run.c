@@ -129,7 +129,8 @@ static void test_mmio(void)
 	LOAD(mmio_code);
 	long_mode();
 	tables = guest_at(TABLES);
-	tables[513] = 0x40000087;		/* 1 GiB: to guest-physical memory that is not there */
+	tables[513] = (TABLES + 0x3000) | 7;
+	tables[1536] = 0x40000087;		/* 2 MiB: to guest-physical memory that is not there */
 	expect(run() == TV_EXIT_MMIO);
 	expect(page->arg0 == 0x40000030 && page->arg1 == TV_MMIO_WRITE && page->rip == CODE + 7);
 	skip(3);
