@@ -85,7 +85,7 @@ HCFLAGS   := -std=gnu11 -g -O1 -Wall -Wextra -Itests/fake -Iinclude -Iarch -Ivmm
 
 IMAGES := $(addprefix $(B)/,trivet.elf root.elf vmm.elf serial.elf probe.elf)
 
-.PHONY: all list-sources deps run run-bochs test tests bench bench-kvm image coverage check fuzz clean distclean help
+.PHONY: all list-sources deps run run-bochs test tests bench bench-kvm bench-profile image coverage check fuzz clean distclean help
 .SECONDEXPANSION:
 .DELETE_ON_ERROR:
 # `make deps test` on a fresh machine: nothing may start before the packages are there.
@@ -105,6 +105,7 @@ help:
 	@echo 'make fuzz      fuzz for a while (T=pattern, FUZZ_SECONDS=60 each)'
 	@echo 'make bench     print the measurements'
 	@echo 'make bench-kvm print what VM exits cost under Trivet and under Linux KVM'
+	@echo 'make bench-profile print where the instructions of an exit go (T=event ...)'
 	@echo 'make image     make $(B)/trivet.img from $(CONFIG)'
 	@echo 'make coverage  coverage of the unit tests, as HTML in $(B)/coverage'
 	@echo 'make clean     remove what was built; distclean: the guests as well'
@@ -129,6 +130,9 @@ bench: all $(B)/perf/entry.bin $(B)/perf/guest.bin $(B)/perf/kvm_host
 
 bench-kvm: all $(B)/perf/guest.bin $(B)/perf/kvm_host
 	$(Q)$(PYTHON) tools/bench_exits.py
+
+bench-profile: all $(B)/perf/guest.bin $(B)/perf/profile.so
+	$(Q)$(PYTHON) tools/bench_profile.py $(T)
 
 check:
 	$(Q)status=0; for script in tools/check/*.sh; do sh $$script || status=1; done; exit $$status
@@ -284,6 +288,10 @@ $(B)/perf/guest.c.o: tests/perf/guest.c
 $(B)/perf/guest.bin: tests/perf/guest.ld $(PERF_OBJ)
 	$(call say,LINK,$@)$(LD) $(LDFLAGS) -T $< -o $(@:.bin=.elf) $(PERF_OBJ)
 	$(Q)$(CROSS_COMPILE)objcopy -O binary $(@:.bin=.elf) $@
+
+$(B)/perf/profile.so: tests/perf/profile.c
+	@mkdir -p $(@D)
+	$(call say,HOSTCC,$@)$(HOST_CC) -std=gnu11 $(WARN) -O2 -fPIC -shared -fvisibility=hidden -o $@ $<
 
 $(B)/perf/kvm_host: tests/perf/kvm_host.c
 	@mkdir -p $(@D)

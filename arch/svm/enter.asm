@@ -48,7 +48,7 @@ svm_enter:
 	mov r15, [rdi + GPR_R15]
 	mov rdi, [rdi + GPR_RDI]
 	vmrun				; rax, rsp and rflags are the host's again behind it
-
+.exited:
 	mov rax, [rsp]
 	mov [rax + GPR_RCX], rcx
 	mov [rax + GPR_RDX], rdx

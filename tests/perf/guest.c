@@ -291,12 +291,14 @@ static void report(const char *name)
 /* Run @once RUNS times; @without is taken off each. */
 static void measure(const char *name, uint32_t (*once)(const struct operand *), struct operand o, uint32_t without)
 {
+	MARK_BEGIN;
 	for (unsigned i = 0; i < RUNS; i++) {
 		uint32_t took = once(&o);
 
 		sample[i] = took > without ? took - without : 0;
 		o.rax ^= o.flip;
 	}
+	MARK_END;
 	report(name);
 }
 
@@ -308,6 +310,7 @@ static void measure_touch(const char *name, uint64_t from)
 {
 	struct operand o = { 0 };
 
+	MARK_BEGIN;
 	for (unsigned i = 0; i < RUNS; i++) {
 		uint32_t took;
 
@@ -315,6 +318,7 @@ static void measure_touch(const char *name, uint64_t from)
 		took = mem_write(&o);
 		sample[i] = took > overhead ? took - overhead : 0;
 	}
+	MARK_END;
 	report(name);
 }
 
