@@ -17,11 +17,12 @@ from .session import KILL_SECONDS, Session, Status
 BOCHS = "bochs"
 SHARE = Path("/usr/share/bochs")
 MODELS = {"bochs-vmx": "corei7_skylake_x", "bochs-svm": "ryzen"}
-START_SECONDS = 20
+START_SECONDS = 60              # on a busy machine
 MIB = 1 << 20
 IPS = 20_000_000                # instructions in a second of the machine's own time
 
 # vga: with its VBE extension, GRUB jumps to address 0 when it sets a graphics mode.
+# sound: without a sound device, the driver for ALSA clears a buffer of a random length, which ends Bochs with "buffer overflow detected".
 CONFIG = """\
 config_interface: textconfig
 display_library: rfb, options="timeout=0"
@@ -34,7 +35,8 @@ ata0: enabled=1, ioaddr1=0x1f0, ioaddr2=0x3f0, irq=14
 ata0-master: type=cdrom, path="{image}", status=inserted
 com1: enabled=1, mode=socket-client, dev=127.0.0.1:{port}
 cpu: model={model}, count={cpus}, ips={ips}, reset_on_triple_fault=0
-clock: sync=none
+sound: waveoutdrv=dummy, waveindrv=dummy, midioutdrv=dummy
+clock: sync=none, time0=utc
 log: "{log}"
 panic: action=fatal
 """
