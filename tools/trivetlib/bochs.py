@@ -11,7 +11,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from .problem import Problem
+from .problem import NoEmulator
 from .session import KILL_SECONDS, Session, Status
 
 BOCHS = "bochs"
@@ -54,7 +54,7 @@ RESET = re.compile(rb"bx_pc_system_c::Reset\(")
 def find():
     path = shutil.which(BOCHS)
     if not path or not (SHARE / "VGABIOS-lgpl-latest").exists():
-        raise Problem(f"{BOCHS} is not installed (Debian packages bochs and vgabios); run `make deps`")
+        raise NoEmulator(f"{BOCHS} is not installed (Debian packages bochs and vgabios); run `make deps`")
     return path
 
 
@@ -92,7 +92,7 @@ class BochsSession(Session):
         self.process.kill()
         self.process.wait()
         self.process = None
-        raise Problem(f"Bochs does not start: {self.last_line()}")
+        raise NoEmulator(f"Bochs does not start: {self.last_line()}")
 
     def last_line(self):
         try:

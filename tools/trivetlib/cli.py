@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 from . import bochs, bundle, config, filetype, image, layout, machine
-from .problem import Problem, Problems
+from .problem import NoEmulator, Problem, Problems
 from .session import MEANING, Session, Status
 
 MIB = 1 << 20
@@ -113,12 +113,8 @@ def new_session(args, on, boot, memory, work):
 
 def do_run(args):
     with tempfile.TemporaryDirectory(prefix="trivet-") as name:
-        try:
-            on = machine.choose(args.on)
-            (bochs.find if on in bochs.MODELS else machine.find_qemu)()
-        except Problem as problem:
-            print(f"trivet: {problem}", file=sys.stderr)
-            return Status.NO_EMULATOR
+        on = machine.choose(args.on)
+        (bochs.find if on in bochs.MODELS else machine.find_qemu)()
         if on in bochs.MODELS and (args.direct or args.icount or args.firmware != "bios" or args.media != "cd"):
             raise Problem(f"--on {on}: Bochs has a BIOS and a CD drive only; not possible are --direct, --icount, --firmware uefi and --media")
         boot, memory = prepare(args, on, Path(name))
@@ -139,6 +135,9 @@ def main(argv=None):
         return int({"check": do_check, "image": do_image, "run": do_run}[args.command](args))
     except Problems as problems:
         print(problems, file=sys.stderr)
+    except NoEmulator as problem:
+        print(f"trivet: {problem}", file=sys.stderr)
+        return int(Status.NO_EMULATOR)
     except Problem as problem:
         print(problem if problem.file else f"trivet: {problem}", file=sys.stderr)
     except BrokenPipeError:

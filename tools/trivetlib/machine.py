@@ -5,7 +5,7 @@ import subprocess
 from pathlib import Path
 
 from .layout import BUILD
-from .problem import Problem
+from .problem import NoEmulator, Problem
 
 QEMU = "qemu-system-x86_64"
 OVMF_CODE = Path("/usr/share/OVMF/OVMF_CODE_4M.fd")
@@ -24,7 +24,7 @@ MEDIA = {
 def find_qemu():
     path = shutil.which(QEMU)
     if not path:
-        raise Problem(f"{QEMU} is not installed (Debian package qemu-system-x86); run `make deps`")
+        raise NoEmulator(f"{QEMU} is not installed (Debian package qemu-system-x86); run `make deps`")
     return path
 
 
@@ -51,7 +51,7 @@ def choose(wanted):
     if kvm_works():
         return "kvm"
     if wanted == "kvm":
-        raise Problem("--on kvm: KVM does not offer nested SVM on this machine; expected auto or qemu-svm")
+        raise NoEmulator("--on kvm: KVM does not offer nested SVM on this machine; expected auto or qemu-svm")
     return "qemu-svm"
 
 

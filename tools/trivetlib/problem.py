@@ -17,6 +17,10 @@ class Problem(Exception):
         return place + (f"{self.key}: " if self.key else "") + self.text
 
 
+class NoEmulator(Problem):
+    """An emulator is missing, or cannot start on this machine."""
+
+
 class Problems(Exception):
     """Several of them, in the order of the file."""
 
