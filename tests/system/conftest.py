@@ -37,6 +37,11 @@ class Console(pexpect.spawn):
                          dimensions=(25, 200))
         self.delaybeforesend = 0.1
 
+    def await_hypervisor(self):
+        """Until its first line; skips the test if the emulator is missing, or cannot start here."""
+        if self.expect([r"Trivet, loaded by", r"trivet: (bochs is not installed|Bochs does not start)[^\r]*\r"]) == 1:
+            pytest.skip(self.after.decode(errors="replace").strip())
+
     def ask(self, text, prompt):
         """Type a line at a prompt; returns what it printed before the next prompt."""
         self.sendline(text)
