@@ -11,6 +11,7 @@
 #include <kernel/panic.h>
 #include <kernel/root.h>
 #include <kernel/sched.h>
+#include <kernel/string.h>
 #include <kernel/upcall.h>
 #include <mm/frame.h>
 
@@ -32,6 +33,33 @@ static enum tv_err sched_step(void)
 	return TV_OK;
 }
 
+_Static_assert(offsetof(struct cpu, arch) == 0, "the machine's part comes first");
+
+struct arch_cpu *kernel_cpu_area(uint32_t id)
+{
+	struct cpu *c = cpu_area[id];
+
+	if (!c)
+		c = frame_alloc_many((sizeof(*c) + PAGE_SIZE - 1) / PAGE_SIZE);
+	if (!c)
+		return NULL;
+	memset(c, 0, sizeof(*c));
+	c->arch.id = id;
+	sched_cpu_init(c);
+	return &c->arch;
+}
+
+void kernel_cpu_main(void)
+{
+	sched_dispatch();
+}
+
+static enum tv_err cpus_step(void)
+{
+	machine_start_cpus();
+	return TV_OK;
+}
+
 /* The page that every domain sees. */
 static enum tv_err info_step(void)
 {
@@ -44,6 +72,8 @@ static enum tv_err info_step(void)
 		.features = virt_features(), .xcr0_mask = fpu_xcr0(), .phys_bits = machine_phys_bits(),
 		.guest_phys_bits = machine_guest_phys_bits(),
 	};
+	for (unsigned i = 0; i < cpu_count(); i++)
+		info->cpu[i] = (struct tv_cpu){ .apic_id = cpu_area[i]->arch.apic_id, .kind = cpu_area[i]->arch.kind };
 	domain_info_page = frame_pa(info);
 	return TV_OK;
 }
@@ -52,6 +82,7 @@ static const struct boot_step steps[] = {
 	{ "machine",   machine_step },
 	{ "scheduler", sched_step },		/* needs: the per-CPU area's id, the clock                     */
 	{ "virt",      virt_probe },		/* chooses the back-end; needs: frames                         */
+	{ "CPUs",      cpus_step },		/* needs: all that each CPU is to have                         */
 	{ "info page", info_step },		/* needs: what the steps above have found                      */
 	{ "root",      root_create },		/* needs: all; whatever it allocates stays out of root's quota */
 };

@@ -3,7 +3,7 @@
  * The kernel's half of every host address space, PML4 entries 256 to 511:
  *
  *   0xffff8000_00000000  DIRECT_MAP     RAM, nothing else; read-write, but the kernel's text and rodata read-only
- *   0xffffff00_00000000  DEVICE_WINDOW  registers that the kernel itself drives; uncached
+ *   0xffffff00_00000000  DEVICE_WINDOW  registers that the kernel itself drives; uncached; and stacks, with holes between them
  *   0xffffffff_80000000  KERNEL_BASE    the image: text R-X, rodata R--, data RW-; a hole below the boot stack
  *
  * Nothing is writable and executable, and only text is executable.  All of it is global: it is the same everywhere, and
@@ -106,4 +106,13 @@ void *kmap_device_type(hpa_t pa, uint64_t size, uint32_t type)
 void *kmap_device(hpa_t pa, uint64_t size)
 {
 	return kmap_device_type(pa, size, PT_UC);
+}
+
+void *kmap_stack(uint64_t size)
+{
+	char *frames = frame_alloc_many((unsigned)(size / PAGE_SIZE)), *stack;
+
+	device_next += PAGE_SIZE;
+	stack = frames ? kmap_device_type(frame_pa(frames), size, PT_WB) : NULL;
+	return stack ? stack + size : NULL;
 }

@@ -6,6 +6,7 @@ needs stands in comments of its source, one `key: value` each:
 
 	cmdline: words for the hypervisor's command line
 	memory: 256M				of the machine
+	cpus: 4					of the machine (default 1)
 	cpu: max,+svm,-x2apic			QEMU's -cpu; not for other machines
 	modules: name=path ...			further boot modules (tests/user)
 	expect: panic				the run must end so instead of with DONE: panic, cannot-run, reset, power-off
@@ -21,7 +22,7 @@ from trivetlib.session import Session, Status
 
 TREE = config.TREE
 ENDS = {"panic": Status.PANIC, "cannot-run": Status.CANNOT_RUN, "reset": Status.RESET, "power-off": Status.POWER_OFF}
-KEY = re.compile(r"^(?:/\*|//|;|\s\*)?\s*(cmdline|memory|cpu|modules|expect|vm-memory): *(.*?) *(?:\*/)?$", re.M)
+KEY = re.compile(r"^(?:/\*|//|;|\s\*)?\s*(cmdline|memory|cpus|cpu|modules|expect|vm-memory): *(.*?) *(?:\*/)?$", re.M)
 RESULT = re.compile(rb"(PASS|FAIL|SKIP): *(.*)")
 
 
@@ -48,7 +49,7 @@ def guest_layout(path, wish):
 def qemu_session(plan, wish, work, sink, on_line):
     file = work / "modules"
     file.write_bytes(bundle.pack([(m.name, m.content()) for m in plan.modules]))
-    command = machine.base_command(memory=config.parse_size(wish.get("memory", "512M")), cpu=wish.get("cpu"))
+    command = machine.base_command(memory=config.parse_size(wish.get("memory", "512M")), cpu=wish.get("cpu"), cpus=int(wish.get("cpus", 1)))
     command += machine.boot_direct(plan.kernel, file, plan.cmdline) + ["-device", "isa-debug-exit,iobase=0xf4,iosize=4"]
     return Session(command, sink, on_line)
 
@@ -56,7 +57,7 @@ def qemu_session(plan, wish, work, sink, on_line):
 def bochs_session(plan, wish, work, sink, on_line):
     file = work / "trivet.img"
     image.make(plan, file)
-    return bochs.BochsSession(file, work, sink, on_line, memory=config.parse_size(wish.get("memory", "512M")))
+    return bochs.BochsSession(file, work, sink, on_line, memory=config.parse_size(wish.get("memory", "512M")), cpus=int(wish.get("cpus", 1)))
 
 
 def run(kind, path, log, seconds):

@@ -113,15 +113,15 @@ static bool root_open(const struct phys_window *mem, uint64_t pa, struct table *
 }
 
 /* Some firmware lists a CPU both ways, as local APIC and as x2APIC.  CPUs beyond ACPI_CPUS are left alone. */
-static void add_cpu(struct acpi_info *out, uint32_t apic_id, uint32_t flags)
+static void add_cpu(struct acpi_info *out, uint32_t apic_id, uint32_t uid, uint32_t flags)
 {
 	if (!(flags & MADT_CPU_ENABLED))
 		return;
 	for (unsigned i = 0; i < out->cpu_count; i++)
-		if (out->apic_id[i] == apic_id)
+		if (out->cpu[i].apic_id == apic_id)
 			return;
 	if (out->cpu_count < ACPI_CPUS)
-		out->apic_id[out->cpu_count++] = apic_id;
+		out->cpu[out->cpu_count++] = (struct acpi_cpu){ .apic_id = apic_id, .uid = uid };
 }
 
 static void add_nmi(struct acpi_info *out, uint32_t cpu, uint16_t flags, uint8_t lint)
@@ -153,10 +153,10 @@ static bool madt_entry(const uint8_t *e, uint8_t length, struct acpi_info *out, 
 		return fail(err, "ACPI: a MADT entry of type %u has %u bytes, too few", e[0], length);
 	switch (e[0]) {
 	case MADT_LAPIC:
-		add_cpu(out, e[3], get32(e + 4));
+		add_cpu(out, e[3], e[2], get32(e + 4));
 		return true;
 	case MADT_X2APIC:
-		add_cpu(out, get32(e + 4), get32(e + 8));
+		add_cpu(out, get32(e + 4), get32(e + 12), get32(e + 8));
 		return true;
 	case MADT_IOAPIC:
 		return add_ioapic(out, e, err);

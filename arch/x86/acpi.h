@@ -6,7 +6,7 @@
 #include <kernel/phys_window.h>
 #include <lib/base.h>
 
-#define ACPI_CPUS	64u
+#define ACPI_CPUS	256u
 #define ACPI_IOAPICS	8u
 #define ACPI_ISA_IRQS	16u
 #define ACPI_NMIS	16u
@@ -28,6 +28,11 @@ struct acpi_override {		/* of an ISA interrupt: where it is really wired to */
 	uint32_t gsi;
 };
 
+struct acpi_cpu {
+	uint32_t apic_id;
+	uint32_t uid;		/* the processor's number in ACPI */
+};
+
 struct acpi_nmi {		/* a local APIC's LINT pin that is an NMI */
 	uint32_t acpi_cpu;	/* processor UID; ~0: every CPU */
 	uint8_t lint;
@@ -36,7 +41,7 @@ struct acpi_nmi {		/* a local APIC's LINT pin that is an NMI */
 
 struct acpi_info {
 	unsigned cpu_count, ioapic_count, nmi_count;
-	uint32_t apic_id[ACPI_CPUS];	/* of enabled CPUs, in the order of the MADT */
+	struct acpi_cpu cpu[ACPI_CPUS];	/* the enabled ones, in the order of the MADT */
 	struct acpi_ioapic ioapic[ACPI_IOAPICS];
 	struct acpi_override isa[ACPI_ISA_IRQS];
 	struct acpi_nmi nmi[ACPI_NMIS];

@@ -25,7 +25,13 @@ enum vector {
 void lapic_init(const struct acpi_info *acpi);
 uint32_t lapic_id(void);
 void lapic_eoi(void);
+/* The same for a CPU that is not the boot CPU.  false: it is not @cpu, or in another mode than the boot CPU's. */
+bool lapic_init_cpu(const struct acpi_info *acpi, const struct acpi_cpu *cpu) MUST_USE;
 void lapic_ipi(uint32_t apic_id, unsigned vector);
+/* INIT and STARTUP, at @page * 4096; an NMI for all CPUs but this one. */
+void lapic_init_message(uint32_t apic_id);
+void lapic_startup(uint32_t apic_id, unsigned page);
+void lapic_nmi_others(void);
 /* Clear and return the error status. */
 uint32_t lapic_error(void);
 /* The timer: @deadline says whether TSC-deadline mode is used. */

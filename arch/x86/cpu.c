@@ -18,7 +18,6 @@ extern uint8_t boot_stack_top[];	/* entry64.asm */
 struct arch_cpu boot_cpu = { .self = &boot_cpu, .kernel_stack = (uint64_t)boot_stack_top };
 
 static struct machine boot_machine __attribute__((aligned(4096)));
-static unsigned count = 1;
 
 /* Every bit that is not named here is off, whatever the firmware left. */
 static void control_init(void)
@@ -51,16 +50,10 @@ static void syscall_init(void)
 	wrmsr(MSR_IA32_SYSENTER_CS, 0);
 }
 
-/* For the boot CPU; others will bring a struct machine and a stack of their own. */
-void cpu_init(struct arch_cpu *cpu, uint32_t id)
+void cpu_init(struct arch_cpu *cpu)
 {
-	cpu->self = cpu;
-	cpu->id = id;
-	cpu->kernel_stack = (uint64_t)boot_stack_top;
-	cpu->machine = &boot_machine;
-
 	control_init();
-	desc_init(&boot_machine);
+	desc_init(cpu->machine);
 	__asm__ volatile("mov %0, %%fs\n\tmov %0, %%gs" : : "r"(0));
 	wrmsr(MSR_GS_BASE, (uint64_t)cpu);
 	wrmsr(MSR_KERNEL_GS_BASE, 0);
@@ -69,9 +62,13 @@ void cpu_init(struct arch_cpu *cpu, uint32_t id)
 	fpu_init();
 }
 
-unsigned cpu_count(void)
+void cpu_init_boot(struct arch_cpu *cpu)
 {
-	return count;
+	cpu->self = cpu;
+	cpu->id = 0;
+	cpu->kernel_stack = (uint64_t)boot_stack_top;
+	cpu->machine = &boot_machine;
+	cpu_init(cpu);
 }
 
 void cpu_halt(void)

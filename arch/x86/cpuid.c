@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* CPU features, read once from CPUID. */
+#include <abi/info.h>
 #include <arch/machine.h>
 #include <kernel/boot_info.h>
 #include <kernel/fmt.h>
@@ -9,6 +10,7 @@
 #include <x86/insn.h>
 
 #include "features.h"
+#include "machine.h"
 
 enum cpuid_reg { EAX, EBX, ECX, EDX };
 
@@ -68,12 +70,17 @@ static bool supported(const struct feature_row *row)
 	return v >> row->bit & 1;
 }
 
+static uint32_t address_sizes(void)
+{
+	if (cpuid(CPUID_EXTENDED, 0).eax >= CPUID_ADDRESS_SIZES)
+		return cpuid(CPUID_ADDRESS_SIZES, 0).eax;
+	return 36;			/* what the manuals say for CPUs without the leaf */
+}
+
 static void read_address_sizes(void)
 {
-	uint32_t sizes = 36;		/* what the manuals say for CPUs without the leaf */
+	uint32_t sizes = address_sizes();
 
-	if (cpuid(CPUID_EXTENDED, 0).eax >= CPUID_ADDRESS_SIZES)
-		sizes = cpuid(CPUID_ADDRESS_SIZES, 0).eax;
 	/* 52 bits is the architectural limit; the direct map covers 46 and more is never installed as RAM here. */
 	phys_bits = (unsigned)min_u64(CPUID_SIZES_PHYS(sizes), 52);
 	guest_phys_bits = CPUID_SIZES_GUEST(sizes) ? CPUID_SIZES_GUEST(sizes) : phys_bits;
@@ -99,6 +106,26 @@ void features_init(void)
 	if (!cpu_has(FEATURE_XSAVE))
 		in_use &= ~BIT(FEATURE_XSAVEOPT);
 	read_address_sizes();
+}
+
+const char *features_missing(void)
+{
+	for (unsigned i = 0; i < FEATURE_COUNT; i++)
+		if (in_use & BIT(i) && !supported(&rows[i]))
+			return rows[i].name;
+	if (min_u64(CPUID_SIZES_PHYS(address_sizes()), 52) != phys_bits)
+		return "the address width";
+	return fpu_suits() ? NULL : "the register sets of XSAVE";
+}
+
+uint32_t cpu_kind(void)
+{
+	uint32_t type;
+
+	if (cpuid(CPUID_BASIC, 0).eax < CPUID_HYBRID)
+		return TV_CPU_ANY;
+	type = CPUID_HYBRID_TYPE(cpuid(CPUID_HYBRID, 0).eax);
+	return type == CPUID_HYBRID_CORE ? TV_CPU_FAST : type == CPUID_HYBRID_ATOM ? TV_CPU_SMALL : TV_CPU_ANY;
 }
 
 void features_print(void)

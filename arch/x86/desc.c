@@ -20,8 +20,11 @@ static const uint8_t ist_of[EXC_COUNT] = {
 	[EXC_NMI] = IST_NMI, [EXC_DF] = IST_DF, [EXC_MC] = IST_MC, [EXC_DB] = IST_DB,
 };
 
+/* Once: the other CPUs come when it is in use. */
 static void idt_fill(void)
 {
+	if (idt[0].low)
+		return;
 	for (unsigned v = 0; v < ARRAY_LEN(idt); v++) {
 		uint64_t offset = (uint64_t)vector_stubs[v];
 		/* INT3 and INTO are what a debugger or a compiler puts into a program; INT n with other n is a #GP. */

@@ -15,6 +15,10 @@ enum cpu_feature {
 void features_init(void);
 /* In use: the CPU has it, and it is not switched off.  false before features_init(). */
 bool cpu_has(enum cpu_feature f);
+/* What the boot CPU uses and the CPU that executes this lacks; NULL: nothing. */
+const char *features_missing(void);
+/* enum tv_cpu_kind of the CPU that executes this. */
+uint32_t cpu_kind(void);
 /* One line of the features in use, in the log. */
 void features_print(void);
 

@@ -58,7 +58,7 @@ static void load(const void *area)
 		__asm__ volatile("fxrstor64 (%0)" : : "r"(area) : "memory");
 }
 
-/* The components to use, fewest first dropped, so that the area fits into a page; loads XCR0. */
+/* The components to use, fewest first dropped, so that the area fits into a page.  The boot CPU chooses for all. */
 static void choose_components(void)
 {
 	struct cpuid_regs r = cpuid(CPUID_XSAVE, 0);
@@ -71,14 +71,24 @@ static void choose_components(void)
 		xcr0 &= XCR0_X87 | XCR0_SSE | XCR0_AVX;
 		xsetbv(0, xcr0);
 	}
-	if (cpuid(CPUID_XSAVE, 1).eax & BIT(3))		/* XSAVES exists: no supervisor component is on */
-		wrmsr(MSR_IA32_XSS, 0);
+}
+
+bool fpu_suits(void)
+{
+	struct cpuid_regs r = cpuid(CPUID_XSAVE, 0);
+
+	return !cpu_has(FEATURE_XSAVE) || !(xcr0 & ~((uint64_t)r.edx << 32 | r.eax));
 }
 
 void fpu_init(void)
 {
-	if (cpu_has(FEATURE_XSAVE))
-		choose_components();
+	if (cpu_has(FEATURE_XSAVE)) {
+		if (!xcr0)
+			choose_components();
+		xsetbv(0, xcr0);
+		if (cpuid(CPUID_XSAVE, 1).eax & BIT(3))		/* XSAVES exists: no supervisor component is on */
+			wrmsr(MSR_IA32_XSS, 0);
+	}
 	__asm__ volatile("fninit");
 	fpu_area_init(reset_area);
 	load(reset_area);

@@ -6,16 +6,11 @@
 
 #include "apic.h"
 #include "machine.h"
-
-/* APIC ids by CPU id; one CPU for now. */
-static uint32_t apic_id_of(unsigned cpu)
-{
-	return cpu == arch_cpu()->id ? arch_cpu()->apic_id : 0;
-}
+#include "smp.h"
 
 void irq_send_ipi(unsigned cpu)
 {
-	lapic_ipi(apic_id_of(cpu), VECTOR_IPI);
+	lapic_ipi(smp_apic_id(cpu), VECTOR_IPI);
 }
 
 static void apic_error(void)

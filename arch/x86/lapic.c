@@ -34,19 +34,26 @@ bool lapic_is_x2apic(void)
 }
 
 /* The enable bit is set where it is not, and never cleared: some emulators could not set it again. */
+static void mode_set(bool x2apic)
+{
+	uint64_t base = rdmsr(MSR_IA32_APIC_BASE);
+
+	/* From disabled to x2APIC leads through xAPIC; SDM, "Extended XAPIC (x2APIC)". */
+	if (!(base & APIC_BASE_ENABLE))
+		wrmsr(MSR_IA32_APIC_BASE, base | APIC_BASE_ENABLE);
+	if (x2apic)
+		wrmsr(MSR_IA32_APIC_BASE, base | APIC_BASE_ENABLE | APIC_BASE_X2APIC);
+}
+
+/* The boot CPU decides for all. */
 static void mode_init(const struct acpi_info *acpi)
 {
-	uint64_t base = rdmsr(MSR_IA32_APIC_BASE), want = base | APIC_BASE_ENABLE;
+	uint64_t base = rdmsr(MSR_IA32_APIC_BASE);
+	bool x2apic = base & APIC_BASE_X2APIC || cpu_has(FEATURE_X2APIC);
 
-	if (base & APIC_BASE_X2APIC || cpu_has(FEATURE_X2APIC)) {
-		/* From disabled to x2APIC leads through xAPIC; SDM, "Extended XAPIC (x2APIC)". */
-		if (!(base & APIC_BASE_ENABLE))
-			wrmsr(MSR_IA32_APIC_BASE, want);
-		wrmsr(MSR_IA32_APIC_BASE, want | APIC_BASE_X2APIC);
+	mode_set(x2apic);
+	if (x2apic)
 		return;
-	}
-	if (want != base)
-		wrmsr(MSR_IA32_APIC_BASE, want);
 	if ((base & MASK(51, 12)) != acpi->lapic_base)
 		log_warn("local APIC at %#lx, where the MADT says %#lx", (unsigned long)(base & MASK(51, 12)),
 			 (unsigned long)acpi->lapic_base);
@@ -55,14 +62,14 @@ static void mode_init(const struct acpi_info *acpi)
 }
 
 /* LINT pins: NMI where the MADT says so, otherwise nothing: device interrupts come through the IOAPIC. */
-static void lint_init(const struct acpi_info *acpi)
+static void lint_init(const struct acpi_info *acpi, uint32_t uid)
 {
 	uint64_t lint[2] = { LAPIC_LVT_MASKED, LAPIC_LVT_MASKED };
 
 	for (unsigned i = 0; i < acpi->nmi_count; i++) {
 		const struct acpi_nmi *n = &acpi->nmi[i];
 
-		if (n->acpi_cpu != ~0u && n->acpi_cpu != 0)
+		if (n->acpi_cpu != ~0u && n->acpi_cpu != uid)
 			continue;
 		lint[n->lint] = LAPIC_LVT_NMI;
 		if (ACPI_POLARITY(n->flags) == ACPI_ACTIVE_LOW)
@@ -72,11 +79,10 @@ static void lint_init(const struct acpi_info *acpi)
 	reg_write(LAPIC_LVT_LINT1, lint[1]);
 }
 
-void lapic_init(const struct acpi_info *acpi)
+static void registers_init(const struct acpi_info *acpi, uint32_t uid)
 {
 	uint32_t max_lvt;
 
-	mode_init(acpi);
 	reg_write(LAPIC_SVR, LAPIC_SVR_ENABLE | VECTOR_SPURIOUS);
 	reg_write(LAPIC_TPR, 0);
 	max_lvt = LAPIC_VERSION_MAX_LVT(reg_read(LAPIC_VERSION));
@@ -85,11 +91,32 @@ void lapic_init(const struct acpi_info *acpi)
 		reg_write(LAPIC_LVT_PERF, LAPIC_LVT_MASKED);
 	if (max_lvt >= 5)
 		reg_write(LAPIC_LVT_THERMAL, LAPIC_LVT_MASKED);
-	lint_init(acpi);
+	lint_init(acpi, uid);
 	reg_write(LAPIC_LVT_ERROR, VECTOR_ERROR);
 	lapic_error();
 	lapic_eoi();		/* of an interrupt that the firmware may have left in service */
+}
+
+void lapic_init(const struct acpi_info *acpi)
+{
+	uint32_t uid = 0;
+
+	mode_init(acpi);
+	for (unsigned i = 0; i < acpi->cpu_count; i++)
+		if (acpi->cpu[i].apic_id == lapic_id())
+			uid = acpi->cpu[i].uid;
+	registers_init(acpi, uid);
 	log_info("local APIC: %s, id %u", xapic ? "xAPIC" : "x2APIC", lapic_id());
+}
+
+bool lapic_init_cpu(const struct acpi_info *acpi, const struct acpi_cpu *cpu)
+{
+	/* There is a way back from x2APIC only through "disabled", which not every emulator knows. */
+	if (xapic && rdmsr(MSR_IA32_APIC_BASE) & APIC_BASE_X2APIC)
+		return false;
+	mode_set(!xapic);
+	registers_init(acpi, cpu->uid);
+	return lapic_id() == cpu->apic_id;
 }
 
 uint32_t lapic_id(void)
@@ -108,16 +135,39 @@ uint32_t lapic_error(void)
 	return reg_read(LAPIC_ESR);
 }
 
-void lapic_ipi(uint32_t apic_id, unsigned vector)
+/* A message by the interrupt command register; @low: delivery mode, vector, destination shorthand. */
+static void send(uint32_t apic_id, uint64_t low)
 {
 	if (!xapic) {
-		wrmsr(MSR_X2APIC_BASE + LAPIC_ICR_LOW / 16, (uint64_t)apic_id << 32 | LAPIC_ICR_ASSERT | vector);
+		/* A write of this MSR does not wait for stores before it: what the message is about must be seen first. */
+		__asm__ volatile("mfence\n\tlfence" : : : "memory");
+		wrmsr(MSR_X2APIC_BASE + LAPIC_ICR_LOW / 16, (uint64_t)apic_id << 32 | LAPIC_ICR_ASSERT | low);
 		return;
 	}
 	while (reg_read(LAPIC_ICR_LOW) & LAPIC_ICR_PENDING)
 		cpu_relax();
 	reg_write(LAPIC_ICR_HIGH, apic_id << LAPIC_ICR_DEST_SHIFT);
-	reg_write(LAPIC_ICR_LOW, LAPIC_ICR_ASSERT | vector);
+	reg_write(LAPIC_ICR_LOW, LAPIC_ICR_ASSERT | low);
+}
+
+void lapic_ipi(uint32_t apic_id, unsigned vector)
+{
+	send(apic_id, vector);
+}
+
+void lapic_init_message(uint32_t apic_id)
+{
+	send(apic_id, LAPIC_ICR_INIT);
+}
+
+void lapic_startup(uint32_t apic_id, unsigned page)
+{
+	send(apic_id, LAPIC_ICR_STARTUP | page);
+}
+
+void lapic_nmi_others(void)
+{
+	send(0, LAPIC_ICR_NMI | LAPIC_ICR_OTHERS);
 }
 
 void lapic_timer_init(bool deadline)

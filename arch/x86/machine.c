@@ -14,6 +14,7 @@
 #include "console.h"
 #include "features.h"
 #include "machine.h"
+#include "smp.h"
 #include "time.h"
 
 const struct phys_window phys_window_boot = {
@@ -56,7 +57,7 @@ void machine_init(struct arch_cpu *boot)
 	log_info("Trivet, loaded by %s%s%s", boot_info.loader, boot_info.cmdline[0] ? ": " : "", boot_info.cmdline);
 	features_init();
 	features_print();
-	cpu_init(boot, 0);		/* from here on an exception ends in a panic, not in a reset */
+	cpu_init_boot(boot);		/* from here on an exception ends in a panic, not in a reset */
 	acpi_init();
 	boot_memory_init();
 	pt_x86_init();
@@ -67,4 +68,5 @@ void machine_init(struct arch_cpu *boot)
 	boot->apic_id = lapic_id();
 	ioapic_init(&acpi);
 	time_init(&acpi);
+	smp_init(&acpi);
 }

@@ -57,12 +57,16 @@ static inline struct machine *machine(void)
 /* The area that arch_cpu() finds until cpu_init(). */
 extern struct arch_cpu boot_cpu;
 
-/* cpu.c: control registers, descriptor tables, SYSCALL, FPU of the CPU that executes this. */
-void cpu_init(struct arch_cpu *cpu, uint32_t id);
+/* cpu.c: control registers, descriptor tables, SYSCALL, FPU of the CPU that executes this.  @cpu is filled in but for the rest. */
+void cpu_init(struct arch_cpu *cpu);
+/* The same for the boot CPU, with its stack and its tables; @cpu is zeroed. */
+void cpu_init_boot(struct arch_cpu *cpu);
 /* desc.c */
 void desc_init(struct machine *m);
 /* fpu.c */
 void fpu_init(void);
+/* Has this CPU the components that the boot CPU has chosen? */
+bool fpu_suits(void);
 void fpu_area_init(void *page);
 void fpu_switch(struct arch_thread *next);
 /* pt_x86.c */

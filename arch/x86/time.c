@@ -155,6 +155,12 @@ void time_init(const struct acpi_info *acpi)
 		 deadline ? "TSC-deadline" : "one-shot");
 }
 
+void time_init_cpu(void)
+{
+	lapic_timer_init(!timer_scale);
+	time_arm(~0ull);
+}
+
 void time_arm(uint64_t deadline)
 {
 	uint64_t now, ticks;

@@ -7,5 +7,7 @@
 
 /* After lapic_init(). */
 void time_init(const struct acpi_info *acpi);
+/* On every other CPU: the same timer as the boot CPU's. */
+void time_init_cpu(void);
 
 #endif

@@ -17,6 +17,20 @@
 #define TV_FEAT_XSAVE		(1ull << 4)
 #define TV_FEAT_GUEST_1G	(1ull << 5)
 
+/* What sort of core a CPU is, where a machine has several. */
+enum tv_cpu_kind {
+	TV_CPU_ANY   = 0,	/* all are alike, or it is not known */
+	TV_CPU_FAST  = 1,
+	TV_CPU_SMALL = 2,	/* made for efficiency               */
+};
+
+struct tv_cpu {
+	uint32_t apic_id;
+	uint32_t kind;			/* enum tv_cpu_kind                                */
+};
+
+#define TV_CPUS			256u
+
 struct tv_info {
 	uint64_t magic;			/* TV_INFO_MAGIC                                   */
 	uint32_t abi_version;		/* TV_ABI_VERSION                                  */
@@ -26,8 +40,11 @@ struct tv_info {
 	uint64_t xcr0_mask;		/* XCR0 bits that a guest may set                  */
 	uint32_t phys_bits;		/* physical address width                          */
 	uint32_t guest_phys_bits;	/* width of guest-physical addresses               */
+	uint64_t reserved[2];
+	struct tv_cpu cpu[TV_CPUS];	/* @cpu_count of them, by the number that sched_create takes; 0 is the boot CPU */
 };
-_Static_assert(sizeof(struct tv_info) == 48, "ABI");
+_Static_assert(offsetof(struct tv_info, cpu) == 64, "ABI");
+_Static_assert(sizeof(struct tv_info) == 64 + 8 * TV_CPUS, "ABI");
 
 /* What a region of root's is. */
 enum tv_region_kind {

@@ -17,8 +17,9 @@ struct arch_cpu {
 	uint64_t scratch;		/* for the SYSCALL stub                                  */
 	struct arch_thread *fpu_owner;	/* whose FPU state the registers hold; NULL: nobody's    */
 	struct arch_thread *user;	/* the thread that user_return() enters                  */
-	uint32_t id;			/* 0, 1, 2 ... in the order of the MADT                  */
+	uint32_t id;			/* 0: the boot CPU; 1, 2 ... in the order of the MADT    */
 	uint32_t apic_id;
+	uint32_t kind;			/* enum tv_cpu_kind                                      */
 	void *machine;			/* GDT, TSS, IST stacks: arch/x86's own (struct machine) */
 	void *virt;			/* the virtualisation back-end's data of this CPU           */
 };

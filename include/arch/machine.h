@@ -15,6 +15,13 @@ struct arch_cpu;
  */
 void machine_init(struct arch_cpu *boot_cpu);
 
+/*
+ * Start the other CPUs, as many as the option "cpus=N" allows: each gets its per-CPU area from kernel_cpu_area(), switches the
+ * virtualisation back-end on and ends in kernel_cpu_main(), while this CPU goes on.  One that does not answer or lacks what
+ * the boot CPU has is left out, with a line in the log.  Boot only, when the boot CPU can do all that others must be able to do.
+ */
+void machine_start_cpus(void);
+
 /* Width of physical addresses in bits, and of the guest-physical ones that nested paging translates. */
 unsigned machine_phys_bits(void);
 unsigned machine_guest_phys_bits(void);

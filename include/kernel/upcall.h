@@ -5,10 +5,16 @@
 
 #include <lib/base.h>
 
+struct arch_cpu;
 struct user_frame;
 
 /* First C function after boot/ has filled boot_info; runs on the boot stack and never returns. */
 NORETURN void kernel_main(void);
+
+/* The zeroed per-CPU area for CPU @id, which is about to be started; NULL: no memory.  Asked again with the same @id if it was not. */
+struct arch_cpu *kernel_cpu_area(uint32_t id);
+/* Another CPU has come up: it waits for threads.  On its own stack, with the kernel's tables loaded. */
+NORETURN void kernel_cpu_main(void);
 
 /* SYSCALL of the current thread, whose registers stand in @f.  When it returns, the same thread continues; otherwise it ends in
  * the scheduler, which enters another thread. */

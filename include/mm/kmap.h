@@ -19,5 +19,7 @@ hpa_t kmap_root(void);
 void *kmap_device(hpa_t pa, uint64_t size);
 /* The same with another memory type: PT_UC or PT_WC. */
 void *kmap_device_type(hpa_t pa, uint64_t size, uint32_t type);
+/* The end of a kernel stack of @size bytes of its own, with an unmapped page below it; NULL without memory.  Never freed. */
+void *kmap_stack(uint64_t size);
 
 #endif

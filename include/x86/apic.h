@@ -35,9 +35,15 @@
 #define LAPIC_LVT_TIMER_ONE_SHOT	(0ull << 17)
 #define LAPIC_LVT_TIMER_DEADLINE	(2ull << 17)
 #define LAPIC_TIMER_DIVIDE_BY_1		0xbu
+#define LAPIC_ICR_NMI			(4ull << 8)	/* delivery modes */
+#define LAPIC_ICR_INIT			(5ull << 8)
+#define LAPIC_ICR_STARTUP		(6ull << 8)
+#define LAPIC_ICR_OTHERS		(3ull << 18)	/* shorthand: all but this one */
 #define LAPIC_ICR_PENDING		BIT(12)
 #define LAPIC_ICR_ASSERT		BIT(14)
 #define LAPIC_ICR_DEST_SHIFT		24	/* in ICR_HIGH; x2APIC: the upper 32 bits of the one ICR */
+
+#define LAPIC_XAPIC_BROADCAST		0xffu		/* no single CPU's id in xAPIC mode */
 
 /* Where MSIs and inter-processor messages go: no memory, no device. */
 #define LAPIC_MSI_BASE		0xfee00000ull

@@ -126,8 +126,8 @@ static void a_usual_machine_is_understood(void **state)
 		assert_true(parse(machine(madt(), table("FACP", fadt, sizeof(fadt)), extended)));
 		assert_int_equal(info.lapic_base, 0xfee00000);
 		assert_int_equal(info.cpu_count, 3);
-		assert_int_equal(info.apic_id[1], 2);
-		assert_int_equal(info.apic_id[2], 0x1234);
+		assert_int_equal(info.cpu[1].apic_id, 2);
+		assert_int_equal(info.cpu[2].apic_id, 0x1234);
 		assert_int_equal(info.ioapic_count, 1);
 		assert_int_equal(info.ioapic[0].base, 0xfec00000);
 		assert_true(info.isa[0].valid);
