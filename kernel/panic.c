@@ -126,3 +126,16 @@ void cannot_run(const char *fmt, ...)
 	print("trivet: cannot run: %s\n", text);
 	cpu_halt();
 }
+
+void cpu_unfit(const char *fmt, ...)
+{
+	char text[PANIC_LINE];
+	va_list args;
+
+	va_start(args, fmt);
+	fmt_text_v(text, sizeof(text), fmt, args);
+	va_end(args);
+	if (arch_cpu()->id == 0)
+		cannot_run("%s", text);
+	log_error("this CPU cannot be used: %s", text);
+}

@@ -5,6 +5,7 @@
 #include <abi/info.h>
 #include <kernel/boot_info.h>
 #include <kernel/log.h>
+#include <kernel/panic.h>
 #include <mm/frame.h>
 #include <x86/cr.h>
 #include <x86/msr.h>
@@ -37,17 +38,17 @@ static bool svm_usable(void)
 	uint64_t vm_cr;
 
 	if (cpuid(CPUID_EXT_MAX, 0).eax < CPUID_SVM || !(cpuid(CPUID_EXT, 0).ecx & CPUID_EXT_SVM)) {
-		log_error("cannot run: this CPU has no AMD SVM (hardware virtualisation)");
+		cpu_unfit("this CPU has no AMD SVM (hardware virtualisation)");
 		return false;
 	}
 	vm_cr = rdmsr(MSR_VM_CR);
 	if (vm_cr & VM_CR_SVMDIS) {
-		log_error("cannot run: AMD SVM is disabled by the firmware%s: switch it on in the firmware setup",
-			  vm_cr & VM_CR_LOCK ? " and locked" : "");
+		cpu_unfit("AMD SVM is disabled by the firmware%s (VM_CR is %#lx): switch it on in the firmware setup",
+			  vm_cr & VM_CR_LOCK ? " and locked" : "", (unsigned long)vm_cr);
 		return false;
 	}
 	if (!(cpuid(CPUID_SVM, 0).edx & CPUID_SVM_NP)) {
-		log_error("cannot run: this CPU's SVM has no nested paging");
+		cpu_unfit("this CPU's SVM has no nested paging");
 		return false;
 	}
 	return true;
@@ -123,7 +124,7 @@ enum tv_err svm_cpu_on(void)
 		return TV_EUNSUP;
 	svm_find_features(&here);
 	if (here.asid_count < 2 || (!first && !svm_features_cover(&here, &svm))) {
-		log_error("cannot run: SVM of CPU %u lacks what the boot CPU has", svm_cpu_id());
+		cpu_unfit("SVM of CPU %u lacks what the boot CPU has", svm_cpu_id());
 		return TV_EUNSUP;
 	}
 

@@ -4,6 +4,7 @@
 
 #include <kernel/boot_info.h>
 #include <kernel/log.h>
+#include <kernel/panic.h>
 #include <x86/msr.h>
 #include <x86/seg.h>
 
@@ -63,11 +64,11 @@ static void log_missing(enum vmx_word word, uint32_t msr, uint64_t cap, uint32_t
 {
 	for (unsigned i = 0; i < ARRAY_LEN(names); i++) {
 		if (names[i].word == word && names[i].bit & bad) {
-			log_error("cannot run: this CPU's VMX has no %s (MSR %#x is %#lx)", names[i].name, msr, (unsigned long)cap);
+			cpu_unfit("this CPU's VMX has no %s (MSR %#x is %#lx)", names[i].name, msr, (unsigned long)cap);
 			return;
 		}
 	}
-	log_error("cannot run: this CPU's VMX lacks %s controls %#x (MSR %#x is %#lx)", rows[word].name, bad, msr, (unsigned long)cap);
+	cpu_unfit("this CPU's VMX lacks %s controls %#x (MSR %#x is %#lx)", rows[word].name, bad, msr, (unsigned long)cap);
 }
 
 bool vmx_controls_find(struct vmx_features *f)

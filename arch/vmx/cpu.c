@@ -36,18 +36,18 @@ static bool vmx_usable(void)
 	uint64_t control, basic;
 
 	if (!(cpuid(1, 0).ecx & CPUID_1_VMX)) {
-		log_error("cannot run: this CPU has no Intel VMX (hardware virtualization)");
+		cpu_unfit("this CPU has no Intel VMX (hardware virtualization)");
 		return false;
 	}
 	control = rdmsr(MSR_IA32_FEATURE_CONTROL);
 	if (control & FEATURE_CONTROL_LOCK && !(control & FEATURE_CONTROL_VMX)) {
-		log_error("cannot run: Intel VMX is switched off and locked by the firmware (IA32_FEATURE_CONTROL is %#lx): switch it on in "
+		cpu_unfit("Intel VMX is switched off and locked by the firmware (IA32_FEATURE_CONTROL is %#lx): switch it on in "
 			  "the firmware setup", (unsigned long)control);
 		return false;
 	}
 	basic = rdmsr(MSR_IA32_VMX_BASIC);
 	if (VMX_BASIC_TYPE(basic) != MEMORY_TYPE_WB || basic & VMX_BASIC_32_BIT) {
-		log_error("cannot run: VMX keeps its structures in memory that is not write-back, or only below 4 GiB (IA32_VMX_BASIC is "
+		cpu_unfit("VMX keeps its structures in memory that is not write-back, or only below 4 GiB (IA32_VMX_BASIC is "
 			  "%#lx)", (unsigned long)basic);
 		return false;
 	}
@@ -75,7 +75,7 @@ static bool find_ept(struct vmx_features *f)
 
 	if ((cap & EPT_REQUIRED) != EPT_REQUIRED || !(cap & (EPT_CAP_WB | EPT_CAP_UC)) ||
 	    !(cap & (EPT_CAP_INVEPT_SINGLE | EPT_CAP_INVEPT_ALL))) {
-		log_error("cannot run: this CPU's EPT lacks 4 levels, a memory type, or INVEPT (IA32_VMX_EPT_VPID_CAP is %#lx)",
+		cpu_unfit("this CPU's EPT lacks 4 levels, a memory type, or INVEPT (IA32_VMX_EPT_VPID_CAP is %#lx)",
 			  (unsigned long)cap);
 		return false;
 	}
@@ -142,7 +142,7 @@ static bool vmx_enable(void *region, const struct vmx_features *here)
 	if (!(~cr0 & rdmsr(MSR_IA32_VMX_CR0_FIXED0)) && !(cr0 & ~rdmsr(MSR_IA32_VMX_CR0_FIXED1)) && vmx_on(frame_pa(region).v))
 		return true;
 	write_cr4(cr4);
-	log_error("cannot run: VMXON fails on CPU %u (CR0 %#lx, CR4 %#lx)", vmx_cpu_id(), (unsigned long)cr0, (unsigned long)cr4);
+	cpu_unfit("VMXON fails on CPU %u (CR0 %#lx, CR4 %#lx)", vmx_cpu_id(), (unsigned long)cr0, (unsigned long)cr4);
 	return false;
 }
 
@@ -160,7 +160,7 @@ enum tv_err vmx_cpu_on(void)
 	if (!vmx_find_features(&here))
 		return TV_EUNSUP;
 	if (!first && !vmx_features_cover(&here, &vmx)) {
-		log_error("cannot run: VMX of CPU %u differs from that of the boot CPU", vmx_cpu_id());
+		cpu_unfit("VMX of CPU %u differs from that of the boot CPU", vmx_cpu_id());
 		return TV_EUNSUP;
 	}
 	c = frame_alloc();

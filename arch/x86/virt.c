@@ -15,7 +15,5 @@ enum tv_err virt_probe(void)
 	if (!cpu_has(FEATURE_SVM) && !cpu_has(FEATURE_VMX))
 		cannot_run("this CPU has no hardware virtualization (SVM: CPUID 8000_0001 ECX bit 2; VMX: CPUID 1 ECX bit 5)");
 	virt = cpu_has(FEATURE_SVM) ? &svm_ops : &vmx_ops;
-	if (virt->cpu_on())
-		cannot_run("%s with nested paging is not usable on this machine: the line above says why", virt->name);
-	return TV_OK;
+	return virt->cpu_on();
 }

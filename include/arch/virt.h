@@ -14,7 +14,7 @@ struct vcpu;
 
 struct virt_ops {
 	const char *name;
-	/* Enter root mode on this CPU.  TV_EUNSUP after a log line that says what is missing. */
+	/* Enter root mode on this CPU.  TV_EUNSUP after cpu_unfit(), which has said what is missing; TV_EQUOTA without memory. */
 	enum tv_err (*cpu_on)(void);
 	void (*cpu_off)(void);
 	/* Allocate the hardware's structures, charged to @q, and put the vCPU into its reset state.  TV_EQUOTA changes nothing. */
@@ -43,7 +43,7 @@ struct virt_ops {
 
 extern const struct virt_ops *virt;		/* set once by virt_probe()             */
 
-/* Choose the back-end by CPUID and switch it on for the boot CPU.  TV_EUNSUP, with a line in the log that begins "cannot run:". */
+/* Choose the back-end by CPUID and switch it on for the boot CPU.  A machine without what it needs ends here; TV_EQUOTA without memory. */
 enum tv_err virt_probe(void) MUST_USE;
 /* TV_FEAT_* in use, for the info page. */
 static inline uint64_t virt_features(void) { return virt->features(); }

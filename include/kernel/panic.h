@@ -24,5 +24,8 @@ NORETURN void panic_trap(const struct user_frame *f, const char *fmt, ...) PRINT
 
 /* The machine cannot run Trivet: "trivet: cannot run: ..." on every console, and stop. */
 NORETURN void cannot_run(const char *fmt, ...) PRINTF_LIKE(1, 2);
+/* The CPU that executes this lacks something.  If it is the boot CPU, this is cannot_run(); of another it is said in the log, and then
+ * the caller leaves that CPU out. */
+void cpu_unfit(const char *fmt, ...) PRINTF_LIKE(1, 2);
 
 #endif

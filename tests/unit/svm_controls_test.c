@@ -41,7 +41,7 @@ static void a_cpu_without_svm_is_refused_with_a_reason(void **state)
 	fake_reset();
 	fake_cpuid(0x80000001)->ecx = 0;
 	assert_int_equal(switch_on(), TV_EUNSUP);
-	assert_string_equal(fake.log, "cannot run: this CPU has no AMD SVM (hardware virtualisation)");
+	assert_string_equal(fake.log, "this CPU has no AMD SVM (hardware virtualisation)");
 }
 
 static void svm_disabled_by_firmware_is_told_from_locked(void **state)
@@ -50,7 +50,7 @@ static void svm_disabled_by_firmware_is_told_from_locked(void **state)
 	fake_reset();
 	wrmsr(MSR_VM_CR, VM_CR_SVMDIS);
 	assert_int_equal(switch_on(), TV_EUNSUP);
-	assert_string_equal(fake.log, "cannot run: AMD SVM is disabled by the firmware: switch it on in the firmware setup");
+	assert_string_equal(fake.log, "AMD SVM is disabled by the firmware (VM_CR is 0x10): switch it on in the firmware setup");
 	wrmsr(MSR_VM_CR, VM_CR_SVMDIS | VM_CR_LOCK);
 	assert_int_equal(switch_on(), TV_EUNSUP);
 	assert_non_null(strstr(fake.log, "by the firmware and locked"));

@@ -42,7 +42,6 @@ static enum tv_err switch_on(void)
 static void refused(const char *const *words)
 {
 	assert_int_equal(switch_on(), TV_EUNSUP);
-	assert_memory_equal(fake.log, "cannot run: ", 12);
 	for (; *words; words++)
 		if (!strstr(fake.log, *words))
 			fail_msg("\"%s\" is not in \"%s\"", *words, fake.log);

@@ -207,6 +207,16 @@ bool boot_option_has(const char *name, const char *value)
 	return at && (at[length] == 0 || at[length] == ',');
 }
 
+/* The lack of something, on whatever CPU. */
+void cpu_unfit(const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(fake.log, sizeof(fake.log), fmt, args);
+	va_end(args);
+}
+
 void log_line(enum log_level level, const char *fmt, ...)
 {
 	va_list args;
