@@ -27,6 +27,7 @@ static uint8_t *memory;			/* physical addresses 0 ... MEMORY */
 static struct pool pool;
 static uint8_t type[SELS];		/* enum tv_cap_type of each selector of root */
 static struct sys_thread_info thread[SELS];
+static uint64_t sched_cpu[SELS];
 static struct root_fake_cap derived[64];
 static unsigned derived_count, windows;
 static uint64_t pending;
@@ -185,9 +186,15 @@ enum tv_err sys_thread_create(uint64_t dst, uint64_t domain, uint64_t rip, uint6
 
 enum tv_err sys_sched_create(uint64_t dst, uint64_t source, uint64_t cpu, uint64_t priority, uint64_t budget, uint64_t period)
 {
-	if (source != TV_SEL_SCHED || cpu || priority >= ROOT_PRIORITY || budget > period)
+	if (source != TV_SEL_SCHED || cpu >= ROOT_FAKE_CPUS || priority >= ROOT_PRIORITY || budget > period)
 		abort();
+	sched_cpu[dst] = cpu;
 	return create(dst, TV_CAP_SCHED);
+}
+
+uint64_t root_fake_sched_cpu(uint64_t sel)
+{
+	return sched_cpu[sel];
 }
 
 enum tv_err sys_sched_bind(uint64_t sched, uint64_t t)
@@ -401,6 +408,13 @@ void rt_panic(const char *fmt, ...)
 	vfprintf(stderr, fmt, args);
 	va_end(args);
 	abort();
+}
+
+const struct tv_info *rt_info(void)
+{
+	static const struct tv_info the_info = { .abi_version = TV_ABI_VERSION, .cpu_count = ROOT_FAKE_CPUS };
+
+	return &the_info;
 }
 
 bool system_is_ending(void) { return false; }

@@ -8,6 +8,7 @@
 #include <rt/sys.h>
 
 #define ROOT_FAKE_HZ	1000000ull
+#define ROOT_FAKE_CPUS	2u
 
 /* Forget everything; the table of VMs included. */
 void root_fake_reset(void);
@@ -19,6 +20,8 @@ void root_fake_signal(uint64_t bits);
 void root_fake_thread_stops(uint64_t sel, enum tv_thread_state state, uint64_t code);
 /* The @n-th hypercall from now on that can fail does; 0: none. */
 void root_fake_fail_at(unsigned n);
+/* The CPU that the scheduling context with selector @sel was made for. */
+uint64_t root_fake_sched_cpu(uint64_t sel);
 /* Has root said, or noted, something that contains @text? */
 bool root_fake_said(const char *text);
 

@@ -19,7 +19,7 @@ ERRORS = {
     "empty file": ("", 1, "", ['"vm" is missing']),
     "no virtual machine": ("[vm]\n", 1, "vm", ["no virtual machine", "[vm.NAME]"]),
     "too many": ("".join(f"[vm.a{n}]\n{GOOD}" for n in range(17)), 1, "vm", ["17", "at most 16"]),
-    "unknown table": (f"[sytem]\n[vm.a]\n{GOOD}", 1, "sytem", ['did you mean "system"', "expected one of: system, console, vm"]),
+    "unknown table": (f"[sytem]\n[vm.a]\n{GOOD}", 1, "sytem", ['did you mean "system"', "expected one of: system, machine, console, vm"]),
     "unknown key": (f'[vm.a]\n{GOOD}memroy = "1M"\n', 4, "vm.a.memroy", ['did you mean "memory"']),
     "unknown key, nothing near": (f"[vm.a]\n{GOOD}zzz = 1\n", 4, "vm.a.zzz", ["unknown key (expected one of: memory"]),
     "unknown console key": (f"[console]\nfrnt = 'a'\n[vm.a]\n{GOOD}", 2, "console.frnt", ['did you mean "front"']),
@@ -32,7 +32,22 @@ ERRORS = {
     "odd size": ('[vm.a]\nmemory = "65M"\nkernel = "guest:linux-cloud"\n', 2, "vm.a.memory", ["multiple of 2M"]),
     "small size": ('[vm.a]\nmemory = "8M"\nkernel = "guest:linux-cloud"\n', 2, "vm.a.memory", ["from 16M to 1T"]),
     "text for cpus": (f"[vm.a]\n{GOOD}cpus = '1'\n", 4, "vm.a.cpus", ["a string where a whole number belongs"]),
-    "too many cpus": (f"[vm.a]\n{GOOD}cpus = 2\n", 4, "vm.a.cpus", ["2: expected", "1 is what this version can run"]),
+    "too many cpus": (f"[vm.a]\n{GOOD}cpus = 9\n", 4, "vm.a.cpus", ["9: expected", "from 1 to 8"]),
+    "text for cpu_list": (f"[vm.a]\n{GOOD}cpu_list = '1'\n", 4, "vm.a.cpu_list", ["a string where an array belongs", "[2, 3]"]),
+    "CPU that cannot exist": (f"[vm.a]\n{GOOD}cpu_list = [256]\n", 4, "vm.a.cpu_list.0", ["256: expected", "from 0 to 255"]),
+    "CPU twice": (f"[vm.a]\n{GOOD}cpus = 2\ncpu_list = [1, 1]\n", 5, "vm.a.cpu_list", ["twice", "[2, 3]"]),
+    "more in the list than CPUs": (f"[vm.a]\n{GOOD}cpu_list = [0, 1]\n", 4, "vm.a.cpu_list", ["2 CPUs", "at most one for each of the 1"]),
+    "absent CPU": (f"[machine]\ncpus = 2\n[vm.a]\n{GOOD}cpu_list = [2]\n", 6, "vm.a.cpu_list", ["CPU 2", "has 2, from 0 on"]),
+    "exclusive without list": (f"[vm.a]\n{GOOD}exclusive = true\n", 4, "vm.a.exclusive", ['"cpu_list"']),
+    "exclusive CPU of the management": (f"[vm.a]\n{GOOD}cpu_list = [0]\nexclusive = true\n", 4, "vm.a.cpu_list", ["CPU 0", "expected others"]),
+    "exclusive CPU of another": (f"[vm.a]\n{GOOD}cpu_list = [1]\nexclusive = true\n[vm.b]\n{GOOD}cpu_list = [1]\n", 9, "vm.b.cpu_list",
+                                 ["CPU 1 is a's alone"]),
+    "exclusive CPU in use": (f"[vm.a]\n{GOOD}cpu_list = [1]\n[vm.b]\n{GOOD}cpu_list = [1]\nexclusive = true\n", 8, "vm.b.cpu_list",
+                             ["CPU 1 cannot be its alone", "a runs on it"]),
+    "restart limit": (f"[vm.a]\n{GOOD}restart_limit = 9\n", 4, "vm.a.restart_limit", ["9: expected", "from 1 to 8"]),
+    "watchdog too short": (f"[vm.a]\n{GOOD}watchdog = '10ms'\n", 4, "vm.a.watchdog", ["10ms", "from 1s to 3600s"]),
+    "memory over-committed": (f"[machine]\nmemory = '256M'\n[vm.a]\n{GOOD}[vm.b]\n{GOOD}", 2, "machine.memory",
+                              ["over-committed", "256M together", "about 64M", "has 256M"]),
     "text for autostart": (f"[vm.a]\n{GOOD}autostart = 'no'\n", 4, "vm.a.autostart", ["true or false"]),
     "priority": (f"[vm.a]\n{GOOD}priority = 201\n", 4, "vm.a.priority", ["from 1 to 200"]),
     "restart": (f"[vm.a]\n{GOOD}restart = 'onfailure'\n", 4, "vm.a.restart", ['did you mean "on-failure"', "never, on-failure, always"]),
@@ -47,7 +62,10 @@ ERRORS = {
     "budget above period": (f"[vm.a]\n{GOOD}budget = '11ms'\nperiod = '10ms'\n", 4, "vm.a.budget", ["11ms", "10ms"]),
     "period too long": (f"[vm.a]\n{GOOD}budget = '1s'\nperiod = '11s'\n", 5, "vm.a.period", ["11s", "from 1ms to 10s"]),
     "not schedulable": (f"[vm.a]\n{GOOD}budget='6ms'\nperiod='10ms'\n[vm.b]\n{GOOD}budget='5ms'\nperiod='10ms'\n", 9, "vm.b.budget",
-                        ["a, b", "110%", "at most 100%"]),
+                        ["50.0% of a CPU wanted", "of 1 CPUs the emptiest has 40.0% left", "at most 100%"]),
+    "not schedulable on one CPU": (f"[vm.a]\n{GOOD}budget='6ms'\nperiod='10ms'\ncpu_list=[1]\n"
+                                   f"[vm.b]\n{GOOD}budget='5ms'\nperiod='10ms'\ncpu_list=[1]\n", 12, "vm.b.cpu_list",
+                                   ["a, b", "CPU 1", "110.0%", "at most 100%"]),
     "no such kernel": ('[vm.a]\nmemory = "64M"\nkernel = "vmlinux"\n', 3, "vm.a.kernel", ["vmlinux: no such file", 'did you mean "vmlinuz"']),
     "kernel is a folder": ('[vm.a]\nmemory = "64M"\nkernel = "."\n', 3, "vm.a.kernel", ["Is a directory"]),
     "no such guest": ('[vm.a]\nmemory = "64M"\nkernel = "guest:linux-clud"\n', 3, "vm.a.kernel", ['did you mean "guest:linux-cloud"']),
@@ -175,6 +193,28 @@ def test_the_examples_are_good_and_their_layout_is_reported(trivet):
         assert done.stderr == ""
         assert re.search(r"^vm 0: web \(Ctrl-a 1\): \d+M, 1 CPU, priority 100", done.stdout, re.M)
         assert re.search(r"memory:  0x0+-0x[0-9a-f]+ \d+M", done.stdout)
+
+
+def test_a_system_that_does_not_fit_a_machine_is_refused_for_that_one_only(trivet, tmp_path):
+    config = tmp_path / "system.toml"
+    config.write_text(f"[vm.a]\n{GOOD}cpu_list = [3]\n")
+    assert trivet("check", config).returncode == 0
+    assert trivet("check", "--cpus", 4, config).returncode == 0
+    done = trivet("check", "--cpus", 2, config)
+    assert done.returncode == 1
+    assert "vm.a: CPU 3 is in the list; the machine has 2, from 0 on (machine with 2 CPUs)" in done.stderr
+    done = trivet("check", "--memory", "128M", config)
+    assert done.returncode == 1
+    assert "over-committed" in done.stderr
+
+
+def test_the_report_says_where_each_cpu_runs(trivet, tmp_path):
+    config = tmp_path / "system.toml"
+    config.write_text(f"[machine]\ncpus = 3\n[vm.a]\n{GOOD}cpus = 3\n[vm.b]\n{GOOD}cpu_list = [2]\n[vm.c]\n{GOOD}autostart = false\n")
+    done = trivet("check", "--report", config)
+    assert done.returncode == 0, done.stderr
+    assert re.findall(r"^  cpus:    (.*)$", done.stdout, re.M) == [
+        "on CPUs 0, 1, 2 of the machine, as the emptiest at boot", "on CPU 2 of the machine, from its list", "placed when it is started"]
 
 
 def test_a_good_configuration_is_accepted_silently(trivet):

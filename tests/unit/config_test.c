@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sources: vmm/root/config.c vmm/root/blob.c vmm/rt/fmt.c */
+/* sources: vmm/root/config.c vmm/root/config_prop.c vmm/root/blob.c vmm/rt/fmt.c */
 /* What root accepts as a configuration, and what it says about the rest. */
 #include <root/config.h>
 
 #include <setjmp.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -83,6 +84,10 @@ static void a_full_configuration_is_read_as_written(void **state)
 	fdt_property_u32(blob, "period-us", 10000);
 	fdt_property_string(blob, "restart", "on-failure");
 	fdt_property_u32(blob, "autostart", 0);
+	fdt_property_u32(blob, "restart-limit", 3);
+	fdt_property_u32(blob, "watchdog-ms", 5000);
+	fdt_property(blob, "cpu-list", "\0\0\0\7", 4);
+	fdt_property_u32(blob, "exclusive", 1);
 	fdt_end_node(blob);
 	fdt_end_node(blob);
 	fdt_begin_node(blob, "drivers");
@@ -109,6 +114,11 @@ static void a_full_configuration_is_read_as_written(void **state)
 	assert_int_equal(c.vm[0].period_us, 10000);
 	assert_int_equal(c.vm[0].restart, CONFIG_RESTART_ON_FAILURE);
 	assert_int_equal(c.vm[0].autostart, 0);
+	assert_int_equal(c.vm[0].restart_limit, 3);
+	assert_int_equal(c.vm[0].watchdog_ms, 5000);
+	assert_int_equal(c.vm[0].cpu_list.count, 1);
+	assert_int_equal(c.vm[0].cpu_list.item[0], 7);
+	assert_int_equal(c.vm[0].exclusive, 1);
 }
 
 static void what_is_optional_has_defaults(void **state)
@@ -123,6 +133,9 @@ static void what_is_optional_has_defaults(void **state)
 	assert_int_equal(c.vm[0].priority, 100);
 	assert_int_equal(c.vm[0].restart, CONFIG_RESTART_NEVER);
 	assert_int_equal(c.vm[0].autostart, 1);
+	assert_int_equal(c.vm[0].restart_limit, CONFIG_RESTART_LIMIT);
+	assert_int_equal(c.vm[0].watchdog_ms, 0);
+	assert_int_equal(c.vm[0].cpu_list.count, 0);
 	assert_string_equal(c.vm[0].initrd, "");
 }
 
@@ -135,6 +148,26 @@ static void two_strings(void) { fdt_property(blob, "initrd", "a\0b", 4); }
 static void open_string(void) { fdt_property(blob, "initrd", "ab", 2); }
 static void escape_string(void) { fdt_property_string(blob, "cmdline", "a\033[2J"); }
 static void budget_alone(void) { fdt_property_u32(blob, "budget-us", 5); }
+static void cpus(unsigned count, ...)
+{
+	uint32_t list[CONFIG_LIST + 1];
+	va_list args;
+
+	va_start(args, count);
+	for (unsigned i = 0; i < count; i++)
+		list[i] = cpu_to_fdt32(va_arg(args, uint32_t));
+	va_end(args);
+	fdt_property(blob, "cpu-list", list, (int)(4 * count));
+}
+static void list_empty_one(void) { fdt_property(blob, "cpu-list", NULL, 0); }
+static void list_odd(void) { fdt_property(blob, "cpu-list", "abcdef", 6); }
+static void list_long(void) { cpus(9, 0, 1, 2, 3, 4, 5, 6, 7, 8); }
+static void list_beyond(void) { cpus(1, 256); }
+static void list_more_than_cpus(void) { cpus(2, 0, 1); }
+static void exclusive_alone(void) { fdt_property_u32(blob, "exclusive", 1); }
+static void exclusive_root(void) { cpus(1, 0); exclusive_alone(); }
+static void short_watchdog(void) { fdt_property_u32(blob, "watchdog-ms", 999); }
+static void many_restarts(void) { fdt_property_u32(blob, "restart-limit", 9); }
 static void child_node(void) { fdt_begin_node(blob, "disk"); fdt_end_node(blob); }
 static void long_string(void)
 {
@@ -160,6 +193,15 @@ static void a_bad_vm_entry_is_refused_with_its_node_and_property(void **state)
 		{ escape_string, "config: /vms/vm@0: cmdline: expected printable ASCII characters\n" },
 		{ long_string, "config: /vms/vm@0: cmdline: expected at most 1535 characters, found 1536\n" },
 		{ budget_alone, "config: /vms/vm@0: budget-us: expected at most period-us (0), found 5\n" },
+		{ list_empty_one, "config: /vms/vm@0: cpu-list: expected 1 to 8 numbers of 4 bytes, found 0 bytes\n" },
+		{ list_odd, "config: /vms/vm@0: cpu-list: expected 1 to 8 numbers of 4 bytes, found 6 bytes\n" },
+		{ list_long, "config: /vms/vm@0: cpu-list: expected 1 to 8 numbers of 4 bytes, found 36 bytes\n" },
+		{ list_beyond, "config: /vms/vm@0: cpu-list: expected 0 to 255, found 256\n" },
+		{ list_more_than_cpus, "config: /vms/vm@0: cpu-list: expected at most one for each of 1 virtual CPUs, found 2\n" },
+		{ exclusive_alone, "config: /vms/vm@0: exclusive: expected a cpu-list beside it\n" },
+		{ exclusive_root, "config: /vms/vm@0: exclusive: CPU 0 runs root and the drivers and cannot be given away\n" },
+		{ short_watchdog, "config: /vms/vm@0: watchdog-ms: expected 0 or at least 1000, found 999\n" },
+		{ many_restarts, "config: /vms/vm@0: restart-limit: expected 1 to 8, found 9\n" },
 		{ child_node, "config: /vms/vm@0: unknown node \"disk\"\n" },
 	};
 

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #define HZ	1000ull		/* ticks a second */
+#define LIMIT	CONFIG_RESTART_LIMIT
 
 static struct policy p;
 static uint64_t start;
@@ -34,23 +35,23 @@ static void each_policy_restarts_exactly_the_ends_it_names(void **state)
 	for (unsigned restart = 0; restart < 3; restart++)
 		for (unsigned exit = 0; exit < VM_EXITS; exit++) {
 			memset(&p, 0, sizeof(p));
-			assert_int_equal(policy_ended(&p, restart, exit, 5000, HZ, &start),
+			assert_int_equal(policy_ended(&p, restart, LIMIT, exit, 5000, HZ, &start),
 					 restarts[restart][exit] ? POLICY_RESTART : POLICY_STAY);
 		}
 }
 
 static void the_pause_doubles_and_then_it_is_given_up(void **state)
 {
-	static const uint64_t pause[POLICY_RESTARTS] = { 0, 1, 2, 4, 8 };
+	static const uint64_t pause[LIMIT] = { 0, 1, 2, 4, 8 };
 	uint64_t now = 100000;
 
 	(void)state;
-	for (unsigned i = 0; i < POLICY_RESTARTS; i++) {
-		assert_int_equal(policy_ended(&p, CONFIG_RESTART_ALWAYS, VM_EXIT_CRASH, now, HZ, &start), POLICY_RESTART);
+	for (unsigned i = 0; i < LIMIT; i++) {
+		assert_int_equal(policy_ended(&p, CONFIG_RESTART_ALWAYS, LIMIT, VM_EXIT_CRASH, now, HZ, &start), POLICY_RESTART);
 		assert_int_equal(start - now, pause[i] * HZ);
 		now = start + 10;
 	}
-	assert_int_equal(policy_ended(&p, CONFIG_RESTART_ALWAYS, VM_EXIT_CRASH, now, HZ, &start), POLICY_GIVE_UP);
+	assert_int_equal(policy_ended(&p, CONFIG_RESTART_ALWAYS, LIMIT, VM_EXIT_CRASH, now, HZ, &start), POLICY_GIVE_UP);
 }
 
 static void after_a_quiet_window_everything_is_forgotten(void **state)
@@ -58,10 +59,10 @@ static void after_a_quiet_window_everything_is_forgotten(void **state)
 	uint64_t now = 100000;
 
 	(void)state;
-	for (unsigned i = 0; i < POLICY_RESTARTS; i++, now = start)
-		assert_int_equal(policy_ended(&p, CONFIG_RESTART_ALWAYS, VM_EXIT_CRASH, now, HZ, &start), POLICY_RESTART);
+	for (unsigned i = 0; i < LIMIT; i++, now = start)
+		assert_int_equal(policy_ended(&p, CONFIG_RESTART_ALWAYS, LIMIT, VM_EXIT_CRASH, now, HZ, &start), POLICY_RESTART);
 	now += POLICY_WINDOW_S * HZ;
-	assert_int_equal(policy_ended(&p, CONFIG_RESTART_ALWAYS, VM_EXIT_CRASH, now, HZ, &start), POLICY_RESTART);
+	assert_int_equal(policy_ended(&p, CONFIG_RESTART_ALWAYS, LIMIT, VM_EXIT_CRASH, now, HZ, &start), POLICY_RESTART);
 	assert_int_equal(start, now);
 }
 
@@ -71,9 +72,9 @@ static void a_guest_that_resets_itself_for_ever_is_slowed_down_but_not_given_up(
 
 	(void)state;
 	for (unsigned i = 0; i < 100; i++) {
-		assert_int_equal(policy_ended(&p, CONFIG_RESTART_NEVER, VM_EXIT_RESET, now, HZ, &start), POLICY_RESTART);
+		assert_int_equal(policy_ended(&p, CONFIG_RESTART_NEVER, LIMIT, VM_EXIT_RESET, now, HZ, &start), POLICY_RESTART);
 		assert_in_range(start - now, 0, POLICY_PAUSE_MAX_S * HZ);
-		if (i >= POLICY_RESTARTS)
+		if (i >= LIMIT)
 			assert_true(start - now >= HZ);
 		now = start + 1;
 	}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sources: vmm/root/shell.c vmm/root/command.c vmm/root/line.c vmm/root/word.c vmm/root/console.c vmm/root/vms.c vmm/root/vm_life.c */
 /* sources: vmm/root/vm_spawn.c vmm/root/vm_scrub.c vmm/root/vm_io.c vmm/root/vm_text.c vmm/root/child.c vmm/root/pool.c */
-/* sources: vmm/root/policy.c vmm/rt/fmt.c vmm/rt/event.c tests/fake/root_fake.c */
+/* sources: vmm/root/place.c vmm/root/policy.c vmm/rt/fmt.c vmm/rt/event.c tests/fake/root_fake.c */
 /* The management shell: what it answers, and when it gives the prompt back. */
 #include <root/shell.h>
 
@@ -32,13 +32,6 @@ void system_finish(enum system_end end, bool force)
 
 void serial_restart(void) { driver_restarts++; }
 void serial_status(char *buf, size_t size) { strncpy(buf, "running", size); }
-
-const struct tv_info *rt_info(void)
-{
-	static const struct tv_info info = { .abi_version = TV_ABI_VERSION };
-
-	return &info;
-}
 
 enum tv_err sys_domain_info(uint64_t domain, struct sys_domain_info *info)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sources: vmm/root/vms.c vmm/root/vm_life.c vmm/root/vm_spawn.c vmm/root/vm_scrub.c vmm/root/vm_io.c vmm/root/vm_text.c */
-/* sources: vmm/root/child.c vmm/root/pool.c vmm/root/policy.c vmm/root/console.c vmm/root/word.c vmm/rt/fmt.c vmm/rt/event.c tests/fake/root_fake.c */
+/* sources: vmm/root/child.c vmm/root/pool.c vmm/root/place.c vmm/root/policy.c vmm/root/console.c vmm/root/word.c vmm/rt/fmt.c vmm/rt/event.c tests/fake/root_fake.c */
 /* VMs from start to end, on a kernel that only counts. */
 #include <root/vms.h>
 
@@ -23,7 +23,8 @@ static void config_vm(unsigned index, const char *name, enum config_restart rest
 {
 	struct config_vm *c = &root.config.vm[index];
 
-	*c = (struct config_vm){ .memory = 4 * MIB, .cpus = 1, .priority = 100, .restart = restart, .autostart = 1 };
+	*c = (struct config_vm){ .memory = 4 * MIB, .cpus = 1, .priority = 100, .restart = restart, .autostart = 1,
+				 .restart_limit = CONFIG_RESTART_LIMIT };
 	strcpy(c->name, name);
 	strcpy(c->kernel, "linux");
 	strcpy(c->cmdline, "quiet");
@@ -180,8 +181,9 @@ static void a_crash_is_followed_by_restarts_until_it_is_given_up(void **state)
 		monitor_exits(web, VM_EXIT_CRASH);
 		run(POLICY_PAUSE_MAX_S + 1);
 	}
+	assert_true(root_fake_said("web: starts again in 4 s"));
 	assert_int_equal(web->phase, VM_STOPPED);
-	assert_int_equal(web->starts, POLICY_RESTARTS + 1);
+	assert_int_equal(web->starts, CONFIG_RESTART_LIMIT + 1);
 	assert_true(root_fake_said("web: the guest has crashed: triple fault"));
 	assert_true(root_fake_said("web: given up: it has ended 6 times within 60 seconds"));
 }
@@ -278,7 +280,28 @@ static void too_little_memory_costs_the_vm_that_wants_it(void **state)
 	run(1);
 	assert_int_equal(web->phase, VM_STOPPED);
 	assert_int_equal(db->phase, VM_RUNNING);
-	assert_true(root_fake_said("web: cannot be started: there is not enough free memory (memory: 1G wanted"));
+	assert_true(root_fake_said("web: cannot be started: there is not enough free memory (1G wanted, 64M free)"));
+}
+
+static void a_reservation_that_does_not_fit_is_refused_with_its_numbers(void **state)
+{
+	(void)state;
+	root.config.vm[0].budget_us = 6000;
+	root.config.vm[1].budget_us = 5000;
+	root.config.vm[0].period_us = root.config.vm[1].period_us = 10000;
+	root.config.vm[0].cpu_list = (struct config_list){ 1, { 1 } };
+	root.config.vm[1].cpu_list = (struct config_list){ 1, { 1 } };
+	vms_autostart();
+	run(1);
+	assert_int_equal(web->phase, VM_RUNNING);
+	assert_int_equal(root_fake_sched_cpu(child_sched_sel(&web->child, 0)), 1);
+	assert_int_equal(db->phase, VM_STOPPED);
+	assert_true(root_fake_said("db: cannot be started: CPU 1: 50.0% wanted, 60.0% of it are promised already"));
+	assert_null(vm_stop(web, true, false));		/* what it was promised is free again */
+	run(1);
+	assert_null(vm_start(db));
+	run(1);
+	assert_int_equal(db->phase, VM_RUNNING);
 }
 
 static void a_missing_module_is_named(void **state)
@@ -369,6 +392,7 @@ int main(void)
 		cmocka_unit_test_setup(a_vm_can_be_stopped_in_every_phase, setup),
 		cmocka_unit_test_setup(a_restart_by_hand_ignores_the_policy, setup),
 		cmocka_unit_test_setup(too_little_memory_costs_the_vm_that_wants_it, setup),
+		cmocka_unit_test_setup(a_reservation_that_does_not_fit_is_refused_with_its_numbers, setup),
 		cmocka_unit_test_setup(a_missing_module_is_named, setup),
 		cmocka_unit_test_setup(an_empty_module_is_named, setup),
 		cmocka_unit_test_setup(a_vm_in_front_that_never_ran_makes_room_for_one_that_does, setup),

@@ -6,7 +6,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from . import bochs, bundle, config, filetype, image, layout, machine
+from . import bochs, bundle, config, filetype, image, layout, machine, placement
 from .problem import NoEmulator, Problem, Problems
 from .session import MEANING, Session, Status
 
@@ -32,6 +32,8 @@ def parser():
 
     check = commands.add_parser("check", help="check a configuration", description="Check a configuration; status 1 and a line for each error.")
     check.add_argument("config", metavar="CONFIG.toml")
+    check.add_argument("--cpus", type=positive, metavar="N", help="check for a machine with N CPUs (default: as [machine] says)")
+    check.add_argument("--memory", type=size, metavar="SIZE", help="check for a machine with so much memory")
     check.add_argument("--report", action="store_true", help="print the final layout")
 
     make = commands.add_parser("image", help="make a bootable image", description="Make a hybrid image: BIOS and UEFI, CD and USB.")
@@ -46,7 +48,7 @@ def parser():
     run.add_argument("what", metavar="CONFIG.toml|OUT.img")
     run.add_argument("--on", choices=["auto", "kvm", "qemu-svm", "bochs-vmx", "bochs-svm"], default="auto",
                      help="which machine (default: KVM if it proves to nest SVM, else QEMU's emulation)")
-    run.add_argument("--cpus", type=positive, metavar="N", default=1, help="CPUs of the machine (default 1)")
+    run.add_argument("--cpus", type=positive, metavar="N", help="CPUs of the machine (default: enough for the configuration, 1 for an image)")
     run.add_argument("--memory", type=size, metavar="SIZE", help="memory of the machine (default: enough for the configuration, 1G for an image)")
     run.add_argument("--firmware", choices=["bios", "uefi"], default="bios")
     run.add_argument("--media", choices=list(machine.MEDIA), default="cd", help="what the image is presented as (default cd)")
@@ -58,10 +60,19 @@ def parser():
     return top
 
 
+def check_machine(system, args):
+    """Does @system fit on the machine that the options name?"""
+    if args.memory:
+        layout.check_memory(system, args.memory)
+    if args.cpus:
+        placement.check_machine(system, args.cpus)
+
+
 def do_check(args):
     system = config.load(args.config)
+    check_machine(system, args)
     if args.report:
-        print("\n".join(layout.report(system)))
+        print("\n".join(layout.report(system, args.cpus)))
     return Status.POWER_OFF
 
 
@@ -85,10 +96,11 @@ def prepare(args, on, work):
     if filetype.describe(head) == "an ISO 9660 image":
         if args.direct or args.append:
             raise Problem("is an image; --direct and --append need a configuration", path)
+        args.cpus = args.cpus or 1
         return image_on(on, path, args), args.memory or 1024 * MIB
     system = config.load(path)
-    if args.memory:
-        layout.check_memory(system, args.memory)
+    check_machine(system, args)
+    args.cpus = args.cpus or layout.machine_cpus(system)
     plan = layout.make(system, append=args.append)
     memory = args.memory or layout.machine_memory(system, plan)
     if args.direct:

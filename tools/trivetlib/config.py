@@ -8,7 +8,7 @@ from pathlib import Path
 
 import jsonschema
 
-from . import filetype
+from . import filetype, placement
 from .problem import Problem, Problems, did_you_mean
 from .tomlpos import key_lines
 
@@ -21,10 +21,13 @@ UNITS = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 MICROSECONDS = {"us": 1, "ms": 1000, "s": 1000000}
 MEMORY_STEP = 2 * MIB           # guest memory is mapped with large pages
 MEMORY_MIN, MEMORY_MAX = 16 * MIB, 1 << 40
+HYPERVISOR_MEMORY = 64 * MIB   # what it takes beside the virtual machines
 PERIOD_MIN, PERIOD_MAX = 1000, 10000000
 BUDGET_MIN = 100
+WATCHDOG_MIN, WATCHDOG_MAX = 1000000, 3600000000
 RESERVED_NAMES = ("shell",)     # console.front = "shell" is the management shell
-TYPES = {"string": "a string", "integer": "a whole number", "boolean": "true or false", "object": "a table"}
+TYPES = {"string": "a string", "integer": "a whole number", "boolean": "true or false", "object": "a table",
+         "array": "an array"}
 
 
 @dataclass
@@ -40,6 +43,10 @@ class Vm:
     period_us: int
     restart: str
     autostart: bool
+    cpu_list: list              # empty: root chooses
+    exclusive: bool
+    restart_limit: int
+    watchdog_us: int            # 0: none
     kernel_info: filetype.BzImage | None = None
 
 
@@ -50,6 +57,8 @@ class System:
     cmdline: str
     prefix: int                 # ASCII control code
     front: str | None           # None: the management shell
+    machine_cpus: int | None    # what [machine] promises; None: nothing
+    machine_memory: int | None
     vms: list = field(default_factory=list)
 
 
@@ -70,6 +79,11 @@ def format_size(size):
 def parse_time(text):
     match = re.fullmatch(r"([0-9]+)(us|ms|s)", text)
     return int(match[1]) * MICROSECONDS[match[2]]
+
+
+def over_committed(need, memory):
+    return f"memory is over-committed: the virtual machines have {format_size(need)} together, the hypervisor needs about " \
+        f"{format_size(HYPERVISOR_MEMORY)} beside it, the machine has {format_size(memory)}"
 
 
 def dotted(path):
@@ -118,6 +132,8 @@ class _Checker:
             self.problem(key, f"{self.kind(error.instance)} where {TYPES[where['type']]} belongs; expected: {what}")
         elif rule == "minProperties":
             self.problem(key, "no virtual machine; expected at least one table [vm.NAME]")
+        elif rule == "uniqueItems":
+            self.problem(key, f"{json.dumps(error.instance)}: a number stands in it twice; expected {where['description']}")
         elif rule == "maxProperties":
             self.problem(key, f"{len(error.instance)} virtual machines; expected at most {where['maxProperties']}")
         else:
@@ -134,13 +150,16 @@ class _Checker:
         system = self.data.get("system", {})
         console = self.data.get("console", {})
         prefix = console.get("prefix", "Ctrl-a")
-        result = System(self.path, system.get("when_all_stopped", "stay"), system.get("cmdline", ""), ord(prefix[-1].upper()) & 0x1f, None)
+        machine = self.data.get("machine", {})
+        memory = parse_size(machine["memory"]) if "memory" in machine else None
+        result = System(self.path, system.get("when_all_stopped", "stay"), system.get("cmdline", ""), ord(prefix[-1].upper()) & 0x1f, None,
+                        machine.get("cpus"), memory)
         for name, table in self.data["vm"].items():
             if name in RESERVED_NAMES:
                 self.problem(("vm", name), "this name has a meaning of its own; expected another name")
             result.vms.append(self.vm(name, table))
         result.front = self.front(console, result.vms)
-        self.check_load(result.vms)
+        self.check_machine(result)
         return result
 
     def front(self, console, vms):
@@ -163,7 +182,9 @@ class _Checker:
         budget, period = self.check_budget(key, table)
         kernel, initrd = self.file(key + ("kernel",), table), self.file(key + ("initrd",), table)
         vm = Vm(name, memory, kernel, initrd, table.get("cmdline", ""), table.get("cpus", 1), table.get("priority", 100), budget, period,
-                table.get("restart", "never"), table.get("autostart", True))
+                table.get("restart", "never"), table.get("autostart", True), table.get("cpu_list", []), table.get("exclusive", False),
+                table.get("restart_limit", 5), self.watchdog(key, table))
+        self.check_cpus(key, vm)
         if kernel:
             self.check_kernel(key, vm)
         if initrd:
@@ -185,13 +206,32 @@ class _Checker:
             self.problem(key + ("budget",), f"{table['budget']}: expected a time from {BUDGET_MIN}us to the period, {table['period']}")
         return (budget, period) if len(self.problems) == found else (0, 0)
 
-    def check_load(self, vms):
-        """Budgets are promises as well as limits: together they must fit into the one CPU there is."""
-        limited = [vm for vm in vms if vm.budget_us]
-        load = sum(vm.budget_us / vm.period_us for vm in limited)
-        if load > 1.0 + 1e-9:
-            self.problem(("vm", limited[-1].name, "budget"), f"the budgets of {', '.join(vm.name for vm in limited)} add up to "
-                         f"{load:.0%} of a CPU; expected at most 100%")
+    def watchdog(self, key, table):
+        if "watchdog" not in table:
+            return 0
+        time = parse_time(table["watchdog"])
+        if not WATCHDOG_MIN <= time <= WATCHDOG_MAX:
+            self.problem(key + ("watchdog",), f"{table['watchdog']}: expected a time from 1s to 3600s")
+        return time
+
+    def check_cpus(self, key, vm):
+        """The list of CPUs and what is said about it."""
+        if len(vm.cpu_list) > vm.cpus:
+            self.problem(key + ("cpu_list",), f"{len(vm.cpu_list)} CPUs; expected at most one for each of the {vm.cpus} CPUs of this "
+                         "virtual machine (key \"cpus\")")
+        if vm.exclusive and not vm.cpu_list:
+            self.problem(key + ("exclusive",), 'expected the key "cpu_list" beside it')
+        if vm.exclusive and placement.CPU_ROOT in vm.cpu_list:
+            self.problem(key + ("cpu_list",), f"CPU {placement.CPU_ROOT} runs the management and the drivers; expected others in an "
+                         "exclusive list")
+
+    def check_machine(self, system):
+        """Budgets are promises as well as limits: they must fit into the CPUs there are, and memory into the machine's."""
+        for name, text in placement.place(system, system.machine_cpus)[1]:
+            self.problem(("vm", name, placement.wrong_key(next(vm for vm in system.vms if vm.name == name))), text)
+        need = sum(vm.memory for vm in system.vms if vm.autostart)
+        if system.machine_memory is not None and need + HYPERVISOR_MEMORY > system.machine_memory:
+            self.problem(("machine", "memory"), over_committed(need, system.machine_memory))
 
     def file(self, key, table):
         """The path that the file key names, or None when it is absent or wrong."""

@@ -4,7 +4,8 @@
 	/ { compatible = "trivet,system-1"; when-all-stopped = "poweroff" | "stay";
 	    console { prefix = <control code>; front = "name of a VM"; };	absent front: the management shell
 	    vms { vm@0 { name, kernel, initrd, cmdline, restart = "..."; memory = /bits/ 64 <bytes>;
-			 cpus, priority, budget-us, period-us, autostart = <u32>; }; };
+			 cpus, priority, budget-us, period-us, restart-limit, watchdog-ms, exclusive, autostart = <u32>;
+			 cpu-list = <u32> ...; }; };	absent cpu-list: root chooses
 	    drivers { serial { image = "serial.elf"; }; }; };
 
 kernel and initrd hold names of boot modules."""
@@ -43,4 +44,9 @@ def add_vm(tree, vm, module_of):
     tree.property_u32("budget-us", vm.budget_us)
     tree.property_u32("period-us", vm.period_us)
     tree.property_string("restart", vm.restart)
+    tree.property_u32("restart-limit", vm.restart_limit)
+    tree.property_u32("watchdog-ms", vm.watchdog_us // 1000)
+    tree.property_u32("exclusive", int(vm.exclusive))
+    if vm.cpu_list:
+        tree.property("cpu-list", b"".join(cpu.to_bytes(4, "big") for cpu in vm.cpu_list))
     tree.property_u32("autostart", int(vm.autostart))

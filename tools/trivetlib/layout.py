@@ -4,8 +4,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import fdt
-from .config import TREE, format_size
+from . import fdt, placement
+from .config import HYPERVISOR_MEMORY, TREE, format_size, over_committed
 from .problem import Problem
 
 BUILD = Path(os.environ.get("TRIVET_BUILD", TREE / "build"))     # where `make B=...` has put the programs
@@ -76,31 +76,47 @@ def make(system, build=None, append="", replace=None):
 
 
 def machine_memory(system, layout):
-    """A size for the machine that holds @system comfortably: bytes, a multiple of 256 MiB."""
+    """Memory for the machine: what [machine] says, else a multiple of 256 MiB that holds @system comfortably.  In bytes."""
+    if system.machine_memory is not None:
+        return system.machine_memory
     need = sum(vm.memory for vm in system.vms if vm.autostart) + 2 * layout.size() + 256 * MIB
     return -(-need // (256 * MIB)) * 256 * MIB
+
+
+def machine_cpus(system):
+    """CPUs for the machine: what [machine] says, else as many as the lists of CPUs name, at least one."""
+    return system.machine_cpus or max((cpu for vm in system.vms for cpu in vm.cpu_list), default=0) + 1
 
 
 def check_memory(system, memory):
     """Raises a Problem when VMs that start at boot cannot all get their memory from a machine of @memory bytes."""
     need = sum(vm.memory for vm in system.vms if vm.autostart)
-    if need + 64 * MIB > memory:
-        raise Problem(f"memory is over-committed: the virtual machines have {format_size(need)} together, the hypervisor needs "
-                      f"about 64M beside it, the machine has {format_size(memory)}", system.path)
+    if need + HYPERVISOR_MEMORY > memory:
+        raise Problem(over_committed(need, memory), system.path)
 
 
-def report(system):
-    """The lines of `trivet check --report`."""
+def placement_text(vm, places):
+    """Where the virtual CPUs of @vm run."""
+    if vm.name not in places:
+        return "  cpus:    placed when it is started"
+    chosen = "its alone" if vm.exclusive else "from its list" if vm.cpu_list else "as the emptiest at boot"
+    return f"  cpus:    on {'CPU' if vm.cpus == 1 else 'CPUs'} {', '.join(map(str, places[vm.name]))} of the machine, {chosen}"
+
+
+def report(system, cpus=None):
+    """The lines of `trivet check --report`; @cpus: of the machine, None: as the configuration says."""
     names = guest_modules(system)
+    places = placement.place(system, cpus or system.machine_cpus)[0]
     prefix = "Ctrl-" + chr(system.prefix | 0x40).lower()
     yield f"when all VMs have stopped: {system.when_all_stopped}"
     yield f"console: prefix {prefix}, front: {system.front or 'management shell'}"
     if system.cmdline:
         yield f"hypervisor command line: {system.cmdline}"
     for index, vm in enumerate(system.vms):
-        limit = f"at most {vm.budget_us} us of each {vm.period_us} us" if vm.budget_us else "no limit"
-        yield f"vm {index}: {vm.name} ({prefix} {index + 1}): {format_size(vm.memory)}, {vm.cpus} CPU, priority {vm.priority}, {limit}, " \
-            f"restart {vm.restart}, {'started at boot' if vm.autostart else 'not started at boot'}"
+        limit = f"{vm.budget_us} us of each {vm.period_us} us promised, and not more" if vm.budget_us else "no limit"
+        yield f"vm {index}: {vm.name} ({prefix} {index + 1}): {format_size(vm.memory)}, {vm.cpus} CPU{'s' if vm.cpus > 1 else ''}, " \
+            f"priority {vm.priority}, {limit}, restart {vm.restart}, {'started at boot' if vm.autostart else 'not started at boot'}"
+        yield placement_text(vm, places)
         kernel = vm.kernel_info
         yield f"  kernel:  {names[vm.kernel]} = {vm.kernel}: Linux {kernel.version.split()[0]}, at {kernel.address:#x}, " \
             f"needs {kernel.init_size >> 20}M there to start"

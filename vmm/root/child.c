@@ -211,8 +211,8 @@ uint32_t child_thread(struct child *c, const struct child_limits *limits)
 		return 0;
 	c->thread_count++;
 	child_check(c, sys_thread_create(thread, child_domain(c), c->entry, top, CHILD_START + index, 0), "creating a thread");
-	child_check(c, sys_sched_create(sched, TV_SEL_SCHED, 0, limits->priority, limits->budget_us * us, limits->period_us * us),
-		    "creating a scheduling context");
+	child_check(c, sys_sched_create(sched, TV_SEL_SCHED, limits->cpu, limits->priority, limits->budget_us * us,
+					limits->period_us * us), "creating a scheduling context");
 	if (c->wrong || !child_check(c, sys_sched_bind(sched, thread), "binding a scheduling context"))
 		return 0;
 	fmt_buf(name, sizeof(name), "sched%u", index);

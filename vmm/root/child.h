@@ -46,8 +46,9 @@ struct child {
 	struct tv_start start;
 };
 
-/* How a child's threads are scheduled. */
+/* How a thread of a child is scheduled. */
 struct child_limits {
+	uint32_t cpu;			/* of the machine                                             */
 	uint32_t priority;
 	uint32_t budget_us, period_us;	/* both 0: no limit                                           */
 };

@@ -11,6 +11,12 @@
 
 enum config_restart { CONFIG_RESTART_NEVER, CONFIG_RESTART_ON_FAILURE, CONFIG_RESTART_ALWAYS };
 
+/* A list of small numbers. */
+#define CONFIG_LIST		VM_CPUS
+struct config_list {
+	uint32_t count, item[CONFIG_LIST];
+};
+
 struct config_vm {
 	char name[VM_NAME];
 	uint64_t memory;		/* bytes, multiple of 4 KiB                                  */
@@ -18,12 +24,20 @@ struct config_vm {
 	uint32_t priority;		/* 1 ... CONFIG_PRIORITY_MAX                                 */
 	uint32_t budget_us, period_us;	/* both 0: no limit                                          */
 	uint32_t restart;		/* enum config_restart                                       */
+	uint32_t restart_limit;		/* 1 ... CONFIG_RESTARTS within POLICY_WINDOW_S              */
+	uint32_t watchdog_ms;		/* its monitor must show signs of life so often; 0: no watch */
+	struct config_list cpu_list;	/* CPUs of the machine: virtual CPU n runs on entry n % count; none: root chooses */
+	uint32_t exclusive;		/* 0 or 1: nobody else runs on these                         */
 	uint32_t autostart;		/* 0 or 1                                                    */
 	char kernel[VM_MODULE_NAME];	/* name of a boot module                                     */
 	char initrd[VM_MODULE_NAME];	/* "": none                                                  */
 	char cmdline[VM_CMDLINE];
 };
 
+#define CONFIG_CPUS		256u	/* of the machine                                    */
+#define CONFIG_CPU_ROOT		0u	/* where root and the drivers run                    */
+#define CONFIG_RESTARTS		8u	/* highest restart_limit                             */
+#define CONFIG_RESTART_LIMIT	5u	/* the usual one                                     */
 #define CONFIG_PRIORITY_MAX	200u	/* above it: root and the drivers                            */
 
 struct config {

@@ -35,13 +35,13 @@ static uint64_t policy_pause(unsigned restarts)
 	return min_u64(seconds, POLICY_PAUSE_MAX_S);
 }
 
-enum policy_what policy_ended(struct policy *p, enum config_restart restart, enum vm_exit exit, uint64_t now, uint64_t hz,
-			      uint64_t *start)
+enum policy_what policy_ended(struct policy *p, enum config_restart restart, unsigned limit, enum vm_exit exit, uint64_t now,
+			      uint64_t hz, uint64_t *start)
 {
 	if (!policy_wants(restart, exit))
 		return POLICY_STAY;
 	policy_age(p, now, hz);
-	if (p->count == POLICY_RESTARTS) {
+	if (p->count == limit) {
 		if (exit != VM_EXIT_RESET)
 			return POLICY_GIVE_UP;
 		p->count--;				/* the oldest one goes */

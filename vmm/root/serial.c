@@ -75,7 +75,7 @@ static void shared_renew(void)
 
 static bool serial_spawn(void)
 {
-	const struct child_limits limits = { .priority = ROOT_PRIORITY_DRIVER };
+	const struct child_limits limits = { .cpu = CONFIG_CPU_ROOT, .priority = ROOT_PRIORITY_DRIVER };
 	const struct serial_config config = {
 		.port = COM1_PORT, .gsi = COM1_GSI, .baud = COM1_BAUD, .root_signal = BIT(ROOT_BIT_SERIAL),
 	};
@@ -169,7 +169,7 @@ static void serial_again(const char *why)
 
 	child_end(&child);
 	shared_renew();
-	(void)policy_ended(&policy, CONFIG_RESTART_ALWAYS, VM_EXIT_RESET, now, root.tsc_hz, &start);
+	(void)policy_ended(&policy, CONFIG_RESTART_ALWAYS, CONFIG_RESTART_LIMIT, VM_EXIT_RESET, now, root.tsc_hz, &start);
 	event_timer_set(&root.loop, &restart, start);
 	root_say("driver serial: %s; it is started again", why);
 }

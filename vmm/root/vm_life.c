@@ -56,6 +56,26 @@ static void vm_signalled(void *arg)
 
 /* --- begin --- */
 
+/* Memory for @v and a place for its virtual CPUs; NULL, or what there is not enough of. */
+static const char *vm_admit(struct vm *v)
+{
+	static struct place place;
+	static char text[96];
+	char size[2][WORD_SIZE];
+	const char *wrong;
+
+	vms_place(&place);
+	wrong = place_choose(&place, v->config, v->cpu);
+	if (wrong)
+		return wrong;
+	v->ram_count = mem_take_ram(v->config->memory, v->ram, VM_RAM_PIECES);
+	if (v->ram_count)
+		return NULL;
+	fmt_buf(text, sizeof(text), "there is not enough free memory (%s wanted, %s free)",
+		word_size(v->config->memory, size[0]), word_size(align_down(mem_free_bytes(), MIB), size[1]));
+	return text;
+}
+
 const char *vm_start(struct vm *v)
 {
 	const char *wrong;
@@ -63,11 +83,10 @@ const char *vm_start(struct vm *v)
 	if (v->phase != VM_STOPPED && v->phase != VM_WAITING)
 		return v->phase == VM_RUNNING ? "it runs already" : "it is busy starting or ending";
 	wrong = vm_spawn_check(v->config);
+	if (!wrong)
+		wrong = vm_admit(v);
 	if (wrong)
 		return wrong;
-	v->ram_count = mem_take_ram(v->config->memory, v->ram, VM_RAM_PIECES);
-	if (!v->ram_count)
-		return "there is not enough free memory";
 	event_timer_cancel(&v->timer);
 	v->stopping = VM_STOP_NO;
 	v->again = false;
@@ -101,12 +120,10 @@ static void vm_rests(struct vm *v)
 void vm_start_or_say(struct vm *v)
 {
 	const char *wrong = vm_start(v);
-	char size[2][WORD_SIZE];
 
 	if (!wrong)
 		return;
-	root_say("%s: cannot be started: %s (memory: %s wanted, %s free)", v->config->name, wrong,
-		 word_size(v->config->memory, size[0]), word_size(align_down(mem_free_bytes(), MIB), size[1]));
+	root_say("%s: cannot be started: %s", v->config->name, wrong);
 	vm_failed(v, wrong);
 	vm_rests(v);
 }
@@ -157,7 +174,7 @@ static void vm_ended(struct vm *v, enum vm_exit exit, const char *reason)
 /* Its memory is clean: free it.  And now? */
 static void vm_cleaned(struct vm *v)
 {
-	uint64_t start = clock_now();
+	uint64_t now = clock_now(), start = now;
 	enum policy_what what = POLICY_STAY;
 
 	while (v->ram_count)
@@ -167,11 +184,14 @@ static void vm_cleaned(struct vm *v)
 	else if (v->again)
 		what = POLICY_RESTART;
 	else if (!v->stopping)
-		what = policy_ended(&v->policy, (enum config_restart)v->config->restart, v->last_exit, start, root.tsc_hz, &start);
+		what = policy_ended(&v->policy, (enum config_restart)v->config->restart, v->config->restart_limit, v->last_exit,
+				    now, root.tsc_hz, &start);
 	if (what == POLICY_GIVE_UP)
-		root_say("%s: given up: it has ended %u times within %u seconds", v->config->name, POLICY_RESTARTS + 1,
-			 POLICY_WINDOW_S);
+		root_say("%s: given up: it has ended %u times within %u seconds", v->config->name,
+			 v->config->restart_limit + 1, POLICY_WINDOW_S);
 	if (what == POLICY_RESTART) {
+		if (start - now >= root.tsc_hz)
+			root_say("%s: starts again in %lu s", v->config->name, (start - now) / root.tsc_hz);
 		v->phase = VM_WAITING;
 		event_timer_set(&root.loop, &v->timer, start);
 	} else {

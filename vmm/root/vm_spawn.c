@@ -68,11 +68,14 @@ static uint64_t give_module(struct vm *v, const char *name, const char *module, 
 
 static void give_threads(struct vm *v, struct vm_config *c)
 {
-	const struct child_limits limits = { v->config->priority, v->config->budget_us, v->config->period_us };
-
 	c->cpus = v->config->cpus;
-	for (unsigned i = 0; i < c->cpus; i++)
+	for (unsigned i = 0; i < c->cpus; i++) {
+		const struct child_limits limits = {
+			v->cpu[i], v->config->priority, v->config->budget_us, v->config->period_us,
+		};
+
 		c->thread[i] = child_thread(&v->child, &limits);
+	}
 	if (!v->child.wrong && sys_thread_bind(child_thread_sel(&v->child, 0), child_ntfn(&v->child)) != TV_OK)
 		v->child.wrong = "binding its notification";
 }

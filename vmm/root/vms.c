@@ -2,6 +2,7 @@
 /* The table of virtual machines. */
 #include "vms.h"
 
+#include <rt/start.h>
 #include <rt/string.h>
 
 #include "root.h"
@@ -79,6 +80,14 @@ bool vms_all_stopped(void)
 		if (vms[i].phase != VM_STOPPED)
 			return false;
 	return true;
+}
+
+void vms_place(struct place *p)
+{
+	place_init(p, rt_info()->cpu_count);
+	for (unsigned i = 0; i < count; i++)
+		if (vms[i].phase == VM_PREPARING || vms[i].phase == VM_RUNNING)
+			place_add(p, vms[i].config, vms[i].cpu);
 }
 
 bool vms_any_ran(void)

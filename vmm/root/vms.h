@@ -19,6 +19,7 @@
 
 #include "child.h"
 #include "config.h"
+#include "place.h"
 #include "policy.h"
 #include "pool.h"
 
@@ -38,6 +39,7 @@ struct vm {
 	bool ran;			/* the guest was entered since the last start              */
 	bool ever_ran;
 	struct child child;
+	uint32_t cpu[VM_CPUS];		/* PREPARING, RUNNING: where its virtual CPUs run          */
 
 	struct vm_shared *shared;
 	struct extent shared_extent;
@@ -78,6 +80,8 @@ void vms_stop_all(bool force);
 bool vms_all_stopped(void);
 /* Has a guest of any run since boot? */
 bool vms_any_ran(void);
+/* What the VMs that run, or are about to, were promised of the machine's CPUs. */
+void vms_place(struct place *p);
 
 /* --- vm_life.c --- */
 

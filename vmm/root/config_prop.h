@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One node of the configuration: a table says which properties it may have, and where they go. */
+#ifndef ROOT_CONFIG_PROP_H
+#define ROOT_CONFIG_PROP_H
+
+#include <lib/base.h>
+
+#include "config.h"
+
+enum prop_kind { PROP_TEXT, PROP_WORD, PROP_U32, PROP_U64, PROP_LIST };
+
+/* One property that a node may have. */
+struct config_prop {
+	const char *name;
+	enum prop_kind kind;
+	bool required;
+	uint16_t offset;		/* of the member in the node's struct            */
+	uint16_t size;			/* PROP_TEXT: bytes of the member with NUL       */
+	uint64_t min, max;		/* of a number; PROP_LIST: of each of them       */
+	const char *const *words;	/* PROP_WORD: the member becomes a word's index  */
+};
+
+/* Where we are, for messages. */
+struct config_at {
+	const void *fdt;
+	config_report *report;
+	const char *node;		/* path, such as "/vms/vm@0" */
+};
+
+/* Report "config: NODE: ...". */
+void config_error(const struct config_at *at, const char *fmt, ...) PRINTF_LIKE(2, 3);
+
+/* Text that may reach a terminal and a command line: printable ASCII. */
+bool config_printable(const char *s);
+
+/*
+ * Check all properties of the node at @offset against @table, which ends with a row without name and has at most 32 rows, and
+ * read them into @node, which holds the defaults.  False after a report.
+ */
+bool config_node_read(const struct config_at *at, int offset, const struct config_prop *table, void *node) MUST_USE;
+
+/* No node below the one at @offset may have a name that is not in @names, which ends with NULL.  False after a report. */
+bool config_children_known(const struct config_at *at, int offset, const char *const *names) MUST_USE;
+
+#endif
