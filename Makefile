@@ -50,13 +50,15 @@ VMM_SRC := acpi.c bus.c console.c cpuid.c cr.c emulate.c exit.c exit_cpu.c gmem.
 DEV_SRC := board.c i8042.c ioapic.c lapic.c lapic_ipi.c lapic_irq.c lapic_timer.c misc.c pci.c pci_cfg.c pic.c pit.c \
 	pm.c rtc.c uart.c
 LOAD_SRC := linux.c
+VIRTIO_SRC := vq.c vq_packed.c vq_split.c
 SERIAL_SRC := main.c uart.c
 
 KERNEL := $(addprefix boot/,$(BOOT)) $(addprefix arch/x86/,$(X86)) $(addprefix arch/vmx/,$(VMX)) \
 	$(addprefix arch/svm/,$(SVM)) $(addprefix kernel/,$(CORE)) $(addprefix mm/,$(MM))
 RT     := $(addprefix vmm/rt/,$(RT_SRC))
 ROOT   := $(addprefix vmm/root/,$(ROOT_SRC))
-VMM    := $(addprefix vmm/,$(VMM_SRC)) $(addprefix vmm/dev/,$(DEV_SRC)) $(addprefix vmm/load/,$(LOAD_SRC))
+VMM    := $(addprefix vmm/,$(VMM_SRC)) $(addprefix vmm/dev/,$(DEV_SRC)) $(addprefix vmm/load/,$(LOAD_SRC)) \
+	  $(addprefix vmm/virtio/,$(VIRTIO_SRC))
 SERIAL := $(addprefix drivers/serial/,$(SERIAL_SRC))
 
 UNIT_TESTS  := $(wildcard tests/unit/*_test.c)

@@ -10,7 +10,7 @@ arch/svm:abi x86 lib arch mm kernel svm
 arch/iommu:abi x86 lib arch mm kernel
 mm:abi lib arch mm kernel
 kernel:abi lib arch mm kernel
-vmm:abi x86 lib rt svc dev load root asm
+vmm:abi x86 lib rt svc dev load root virtio asm
 vmm/rt:abi lib rt
 drivers:abi x86 lib rt svc
 include/abi:abi
