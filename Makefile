@@ -88,7 +88,7 @@ HCFLAGS   := -std=gnu11 -g -O1 -Wall -Wextra -Itests/fake -Iinclude -Iarch -Ivmm
 
 IMAGES := $(addprefix $(B)/,trivet.elf root.elf vmm.elf serial.elf probe.elf)
 
-.PHONY: all list-sources deps run run-bochs test tests bench bench-kvm bench-profile image coverage check fuzz clean distclean help
+.PHONY: all list-sources deps run run-bochs test tests bench bench-kvm bench-profile image coverage check test-matrix fuzz clean distclean help
 .SECONDEXPANSION:
 .DELETE_ON_ERROR:
 # `make deps test` on a fresh machine: nothing may start before the packages are there.
@@ -104,6 +104,7 @@ help:
 	@echo 'make run       boot $(CONFIG) in an emulator (CONFIG=...)'
 	@echo 'make run-bochs the same on an emulated Intel CPU'
 	@echo 'make test      run all tests (T=pattern: only those whose name contains it)'
+	@echo 'make test-matrix boot Linux on every emulated CPU without each optional feature (CELLS=word, JOBS=1)'
 	@echo 'make check     style checks'
 	@echo 'make fuzz      fuzz for a while (T=pattern, FUZZ_SECONDS=60 each)'
 	@echo 'make bench     print the measurements'
@@ -127,6 +128,9 @@ image: all
 
 test: all tests
 	$(Q)$(PYTHON) tests/run.py $(T)
+
+test-matrix: all
+	$(Q)nice $(PYTHON) tests/matrix.py --cells '$(CELLS)' --jobs $(or $(JOBS),1)
 
 bench: all $(B)/perf/entry.bin $(B)/perf/guest.bin $(B)/perf/kvm_host
 	$(Q)$(PYTHON) tools/bench.py
