@@ -35,9 +35,10 @@ static void requests(struct vm *vm)
 {
 	uint32_t r = atomic_exchange(&vm->shared->request, 0);
 
-	if (r & VM_REQUEST_DUMP)
-		for (unsigned i = 0; i < vm->cpu_count; i++)
-			trace_dump(vm->vcpu[i]);
+	for (unsigned i = 0; r & VM_REQUEST_DUMP && i < vm->cpu_count; i++) {
+		atomic_store(&vm->vcpu[i]->dump, 1);
+		vcpu_notify(vm->vcpu[i]);
+	}
 	if (r & VM_REQUEST_STOP)
 		(void)vm_stop(vm, VM_EXIT_STOPPED, NULL);
 	if (r & VM_REQUEST_RESET)
@@ -84,8 +85,8 @@ bool vm_uart_tx(struct vm *vm, unsigned port, uint8_t byte)
 	}
 	if (ring_used(&vm->output) >= VM_OUTPUT_SIZE / 2) {
 		vm_console_flush(vm);
-	} else if (!vm->output_collected) {
-		vm->output_collected = true;
+	} else if (!atomic_load_explicit(&vm->output_collected, memory_order_relaxed)) {
+		atomic_store_explicit(&vm->output_collected, 1, memory_order_relaxed);
 		timer_arm(&vm->board.timers, &vm->flush, clock_now() + vm->tsc_hz / 1000000 * VM_OUTPUT_DELAY_US);
 	}
 	return true;
@@ -93,9 +94,18 @@ bool vm_uart_tx(struct vm *vm, unsigned port, uint8_t byte)
 
 void vm_console_flush(struct vm *vm)
 {
-	vm->output_collected = false;
+	atomic_store_explicit(&vm->output_collected, 0, memory_order_relaxed);
 	if (ring_wake_getter(&vm->output))
 		(void)sys_ntfn_signal(vm->root, vm->root_signal);
+}
+
+void vm_console_idle(struct vm *vm)
+{
+	if (!atomic_load_explicit(&vm->output_collected, memory_order_relaxed))
+		return;
+	vm_dev_lock(vm);
+	vm_console_flush(vm);
+	vm_dev_unlock(vm);
 }
 
 static void flush_due(struct timer *t, uint64_t now)

@@ -90,7 +90,7 @@ static void take_interrupt(struct vcpu *v)
 		vector = (unsigned)pending;
 	}
 	v->page->inject = TV_EVENT(TV_EVENT_EXTINT, vector);
-	v->trace.injected++;
+	trace_count(&v->trace.injected);
 }
 
 bool inject_prepare(struct vcpu *v)

@@ -2,7 +2,7 @@
 /*
  * The monitor: one program for each VM.  From the start page to a running guest:
  *
- *	guest space and its memory -> machine -> tables and kernel in guest memory -> vCPU -> run until it stops
+ *	guest space and its memory -> machine and vCPUs -> tables and kernel in guest memory -> a thread for each vCPU
  *
  * It holds capabilities to its own VM and to nothing else; whatever goes wrong in here ends this VM only.
  */
@@ -27,14 +27,12 @@
 
 #define INITRD_WINDOW	(16 * MIB)		/* of the initrd, mapped at a time: page tables for all of it could exceed the quota */
 
-#define CPUS_MAX	1u			/* virtual CPUs that this monitor can start */
-
 /* BIOS data area: what old code looks up in low memory. */
 #define BDA_EBDA_SEGMENT	0x40eull
 #define BDA_MEMORY_KIB		0x413ull
 
 static struct vm vm;
-static struct vcpu vcpus[CPUS_MAX];
+static struct vcpu vcpus[VM_CPUS];
 
 /* What the start page gave, and where the next selector goes. */
 struct setup {
@@ -97,6 +95,20 @@ static bool memory_map(struct setup *s)
 	return err == TV_OK;
 }
 
+/* The notification that is bound to the thread of CPU @index: the first one's comes from root, who signals on it. */
+static enum tv_err vcpu_notification(struct setup *s, struct vcpu *v, unsigned index)
+{
+	enum tv_err err;
+
+	if (!index) {
+		v->ntfn = start_cap(s->start, "ntfn");
+		return TV_OK;
+	}
+	v->ntfn = s->next_sel++;
+	err = sys_ntfn_create(v->ntfn);
+	return err == TV_OK ? sys_thread_bind(s->config->thread[index], v->ntfn) : err;
+}
+
 /* A vCPU with its state page. */
 static bool vcpu_make(struct setup *s, struct vcpu *v, unsigned index)
 {
@@ -104,10 +116,11 @@ static bool vcpu_make(struct setup *s, struct vcpu *v, unsigned index)
 	enum tv_err err;
 
 	v->sel = s->next_sel++;
-	v->ntfn = start_cap(s->start, "ntfn");
 	err = sys_vcpu_create(v->sel, s->space);
 	if (err == TV_OK)
 		err = sys_vcpu_map(v->sel, (uint64_t)page);
+	if (err == TV_OK)
+		err = vcpu_notification(s, v, index);
 	if (err != TV_OK) {
 		(void)no_call("creating a virtual CPU", err);
 		return false;
@@ -119,6 +132,44 @@ static bool vcpu_make(struct setup *s, struct vcpu *v, unsigned index)
 	}
 	if (!vcpu_init(v, &vm, index, page)) {
 		(void)vm_stop(&vm, VM_EXIT_MONITOR, "no room for CPU %u", index);
+		return false;
+	}
+	return true;
+}
+
+/* All vCPUs in their state after power-up, and what their threads share. */
+static bool vcpus_make(struct setup *s)
+{
+	enum tv_err err;
+
+	vm.dev_lock.ntfn = s->next_sel++;
+	vm.dump_lock.ntfn = s->next_sel++;
+	err = sys_ntfn_create(vm.dev_lock.ntfn);
+	if (err == TV_OK)
+		err = sys_ntfn_create(vm.dump_lock.ntfn);
+	if (err != TV_OK) {
+		(void)no_call("creating a notification", err);
+		return false;
+	}
+	for (unsigned i = 0; i < s->config->cpus; i++) {
+		if (!vcpu_make(s, &vcpus[i], i))
+			return false;
+		vcpu_reset_registers(&vcpus[i]);
+		msr_firmware_mtrrs(&vcpus[i], LAYOUT_LOW_MAX);
+	}
+	return true;
+}
+
+/* The other CPUs' threads; they sleep until the guest starts them. */
+static bool threads_start(const struct vm_config *c)
+{
+	for (unsigned i = 1; i < c->cpus; i++) {
+		enum tv_err err = sys_thread_start(c->thread[i]);
+
+		if (err == TV_OK)
+			continue;
+		vm.cpu_count = i;		/* those that run and will end */
+		(void)no_call("starting a thread", err);
 		return false;
 	}
 	return true;
@@ -213,19 +264,24 @@ static bool machine_make(struct setup *s)
 	};
 	struct linux_entry entry;
 
-	if (s->config->cpus > CPUS_MAX) {
-		(void)vm_stop(&vm, VM_EXIT_REFUSED, "cpus: %u virtual CPUs; this monitor can run %u", s->config->cpus, CPUS_MAX);
+	if (!s->config->cpus || s->config->cpus > VM_CPUS) {
+		(void)vm_stop(&vm, VM_EXIT_REFUSED, "cpus: %u virtual CPUs; this monitor can run 1 to %u", s->config->cpus, VM_CPUS);
 		return false;
 	}
-	if (!memory_map(s) || !vm_init(&vm, &machine) || !vcpu_make(s, &vcpus[0], 0))
+	if (!memory_map(s) || !vm_init(&vm, &machine) || !vcpus_make(s))
 		return false;
 	atomic_store(&vm.shared->status.state, VM_STATE_LOADING);
 	if (!guest_load(s, &entry))
 		return false;
-	vcpu_reset_registers(&vcpus[0]);
-	msr_firmware_mtrrs(&vcpus[0], LAYOUT_LOW_MAX);
 	vcpu_enter_linux(&vcpus[0], &entry);
 	return true;
+}
+
+void rt_thread_main(const struct tv_start *start, unsigned index)
+{
+	(void)start;
+	RT_CHECK(index < vm.cpu_count);
+	vcpu_run_loop(&vcpus[index]);
 }
 
 uint64_t rt_main(const struct tv_start *start)
@@ -248,6 +304,7 @@ uint64_t rt_main(const struct tv_start *start)
 		atomic_store(&vm.shared->status.kernel_entry_tsc, clock_now());
 		atomic_store(&vm.shared->status.state, VM_STATE_RUNNING);
 		(void)sys_ntfn_signal(vm.root, vm.root_signal);
+		(void)threads_start(s.config);
 		vcpu_run_loop(&vcpus[0]);
 	}
 	return vm_exit_code(&vm);

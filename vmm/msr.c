@@ -15,6 +15,7 @@
 #include "inject.h"
 #include "layout.h"
 #include "pvclock.h"
+#include "upcall.h"
 #include "vcpu.h"
 #include "vm.h"
 
@@ -456,8 +457,13 @@ void msr_reset(struct vcpu *v, uint64_t tsc_offset)
 		if (rows[i].read == SHADOW && vendor_matches(&rows[i], v->vm->cpuid.vendor))
 			v->msr.slot[rows[i].slot] = rows[i].value;
 	v->msr.tsc_adjust = 0;
-	v->msr.pv_wall_clock = v->msr.pv_system_time = 0;
+	msr_init(v);
 	set_tsc_offset(v, tsc_offset);
+}
+
+void msr_init(struct vcpu *v)
+{
+	v->msr.pv_wall_clock = v->msr.pv_system_time = 0;
 }
 
 void msr_firmware_mtrrs(struct vcpu *v, uint64_t hole)
@@ -482,21 +488,30 @@ void msr_firmware_mtrrs(struct vcpu *v, uint64_t hole)
 
 /* --- exits ----------------------------------------------------------------------------------------------------------- */
 
+/* Count the refusal.  True: @msr was not seen before, and there is room for it. */
+static bool log_refused(struct vm *vm, uint32_t msr)
+{
+	struct msr_log *log = &vm->msr_log;
+	bool new;
+
+	vm_dev_lock(vm);
+	log->refused++;
+	new = log->seen_count < MSR_SEEN;
+	for (unsigned i = 0; i < log->seen_count; i++)
+		new &= log->seen[i] != msr;
+	if (new)
+		log->seen[log->seen_count++] = msr;
+	vm_dev_unlock(vm);
+	return new;
+}
+
 static enum vm_next refuse(struct vcpu *v, const char *what, uint32_t msr, uint64_t val)
 {
-	struct msr_log *log = &v->vm->msr_log;
-
 	if (!vcpu_need(v, TV_REGS_CR))		/* in real mode #GP has no error code */
 		return VM_NEXT_RUN;
-	log->refused++;
-	for (unsigned i = 0; i < log->seen_count; i++)
-		if (log->seen[i] == msr)
-			return inject_gp(v);
-	if (log->seen_count < MSR_SEEN) {
-		log->seen[log->seen_count++] = msr;
+	if (log_refused(v->vm, msr))
 		rt_log("msr: %s 0x%x (0x%llx) at 0x%llx: #GP", what, msr, (unsigned long long)val,
 		       (unsigned long long)v->page->rip);
-	}
 	return inject_gp(v);
 }
 

@@ -24,7 +24,7 @@ struct msr_state {
 	unsigned row;			/* of the policy, that was looked at last */
 };
 
-/* Which MSRs were refused: each number is logged once, all accesses are counted. */
+/* Which MSRs were refused: each number is logged once, all accesses are counted.  Guarded by the device lock. */
 #define MSR_SEEN	64
 struct msr_log {
 	uint64_t refused;
@@ -32,8 +32,11 @@ struct msr_log {
 	unsigned seen_count;
 };
 
-/* Values after a reset; the TSC goes on from @tsc_offset. */
+/* Values after power-up; the TSC goes on from @tsc_offset. */
 void msr_reset(struct vcpu *v, uint64_t tsc_offset);
+
+/* What an INIT changes: the guest's pages of the paravirtual clock are no longer written. */
+void msr_init(struct vcpu *v);
 
 /* What firmware would have set up: memory is write-back but for [@hole, 4 GiB). */
 void msr_firmware_mtrrs(struct vcpu *v, uint64_t hole);

@@ -3,9 +3,12 @@
 #include "trace.h"
 
 #include <rt/log.h>
+#include <rt/time.h>
 
 #include "vcpu.h"
 #include "vm.h"
+
+#define PUBLISH_HZ	200u		/* at most so often are the counters published */
 
 static const char *const kind_name[] = {
 	[TV_EXIT_NONE] = "none", [TV_EXIT_KICK] = "kick", [TV_EXIT_DEADLINE] = "deadline", [TV_EXIT_WINDOW] = "window",
@@ -54,6 +57,7 @@ void trace_dump(const struct vcpu *v)
 	const struct trace *t = &v->trace;
 	uint32_t count = t->next < TRACE_EXITS ? t->next : TRACE_EXITS;
 
+	lock_take(&v->vm->dump_lock);
 	rt_log("CPU %u%s: last exit %s, %llu exits, %llu entries, %llu interrupts", v->index, v->halted ? " (halted)" : "",
 	       trace_kind(p->kind), (ull)p->exits, (ull)p->entries, (ull)t->injected);
 	dump_registers(p);
@@ -66,21 +70,25 @@ void trace_dump(const struct vcpu *v)
 		rt_log("  -%-2u %-12s rip %016llx arg0 %llx arg1 %llx len %u", t->next - i, trace_kind(e->kind), (ull)e->rip,
 		       (ull)e->arg0, (ull)e->arg1, e->insn_len);
 	}
+	lock_release(&v->vm->dump_lock);
 }
 
 void trace_publish(struct vm *vm)
 {
+	uint64_t injected = 0, now = clock_now(), last = atomic_load_explicit(&vm->published, memory_order_relaxed);
 	struct vm_status *s = &vm->shared->status;
-	uint64_t injected = 0;
 
+	if (now - last < vm->tsc_hz / PUBLISH_HZ)
+		return;
+	atomic_store_explicit(&vm->published, now, memory_order_relaxed);
 	for (unsigned i = 0; i < vm->cpu_count; i++)
-		injected += vm->vcpu[i]->trace.injected;
+		injected += __atomic_load_n(&vm->vcpu[i]->trace.injected, __ATOMIC_RELAXED);
 	atomic_store_explicit(&s->irqs_injected, injected, memory_order_relaxed);
 	for (unsigned kind = 0; kind < TV_EXIT_KINDS; kind++) {
 		uint64_t sum = 0;
 
 		for (unsigned i = 0; i < vm->cpu_count; i++)
-			sum += vm->vcpu[i]->trace.exits[kind];
+			sum += __atomic_load_n(&vm->vcpu[i]->trace.exits[kind], __ATOMIC_RELAXED);
 		atomic_store_explicit(&s->exits[kind], sum, memory_order_relaxed);
 	}
 	atomic_store_explicit(&s->unclaimed, vm->board.pio.unclaimed + vm->board.mmio.unclaimed, memory_order_relaxed);

@@ -25,20 +25,26 @@ struct trace {
 struct vcpu;
 struct vm;
 
+/* Counters have one writer, the vCPU's thread; others may read them. */
+static inline void trace_count(uint64_t *counter)
+{
+	__atomic_store_n(counter, *counter + 1, __ATOMIC_RELAXED);
+}
+
 /* Record the exit that stands in @p; its kind is below TV_EXIT_KINDS. */
 static inline void trace_exit(struct trace *t, const struct tv_exit_page *p)
 {
-	t->exits[p->kind]++;
+	trace_count(&t->exits[p->kind]);
 	t->last[t->next++ % TRACE_EXITS] = (struct trace_exit){ p->rip, p->arg0, p->arg1, p->kind, p->insn_len };
 }
 
 /* The name of an exit kind. */
 const char *trace_kind(uint32_t kind);
 
-/* Write registers, counters and the last exits of @v into the log. */
+/* Write registers, counters and the last exits of @v into the log; by its thread. */
 void trace_dump(const struct vcpu *v);
 
-/* Make the counters of all vCPUs visible in the status page. */
+/* Make the counters of all vCPUs visible in the status page, if that was not done just now. */
 void trace_publish(struct vm *vm);
 
 #endif

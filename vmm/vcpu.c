@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A virtual CPU's thread: enter, handle the exit, decide what is injected, sleep while the guest halts. */
+/* A virtual CPU's thread: enter, handle the exit, decide what is injected, sleep while the guest halts or is not started. */
 #include "vcpu.h"
 
 #include <load/linux.h>
@@ -28,9 +28,6 @@ enum { APIC_SVR = 0xf0, APIC_LVT_LINT0 = 0x350, APIC_LVT_LINT1 = 0x360 };
 #define SVR_FIRMWARE	0x1ffu
 #define LINT0_EXTINT	0x700u
 #define LINT1_NMI	0x400u
-#define IOAPIC_MODE	MASK(10, 8)
-#define IOAPIC_MASKED	BIT(16)
-#define LVT_MASKED	BIT(16)
 
 bool vcpu_init(struct vcpu *v, struct vm *vm, unsigned index, struct tv_exit_page *page)
 {
@@ -48,13 +45,15 @@ bool vcpu_init(struct vcpu *v, struct vm *vm, unsigned index, struct tv_exit_pag
 	/* The task priority lives in the local APIC; CR8 in the hardware stays 0. */
 	page->intercept = TV_ICPT_CR8;
 	emulate_init(v);
+	v->mp = index ? MP_WAIT_SIPI : MP_RUNNING;
 	atomic_store(&v->notified, 1);
 	vm->vcpu[index] = v;
 	vm->cpu_count = index + 1;
 	return lapic_init(&v->lapic, &vm->board.chip, v, &apic);
 }
 
-void vcpu_reset_registers(struct vcpu *v)
+/* CD and NW stay as they were; what the state page has of CR0 is as old as the last exit that fetched it. */
+void vcpu_init_registers(struct vcpu *v)
 {
 	const struct cpuid_cpu cpu = { .apic_id = v->lapic.s.id };
 	struct tv_exit_page *p = v->page;
@@ -65,7 +64,7 @@ void vcpu_reset_registers(struct vcpu *v)
 	p->rip = 0xfff0;
 	p->rflags = RFLAGS_ONE;
 	p->shadow = 0;
-	p->cr0 = CR0_CD | CR0_NW | CR0_ET;
+	p->cr0 = (p->cr0 & (CR0_CD | CR0_NW)) | CR0_ET;
 	p->cr2 = p->cr3 = p->cr4 = p->cr8 = p->efer = 0;
 	for (unsigned i = 0; i < TV_SEGS; i++)
 		p->seg[i] = (struct tv_segment){ 0, SEG_DATA, 0xffff, 0 };
@@ -78,16 +77,37 @@ void vcpu_reset_registers(struct vcpu *v)
 		p->dr[i] = 0;
 	p->dr6 = DR6_INIT;
 	p->dr7 = DR7_INIT;
+	p->inject = p->pending = 0;
+	p->window = 0;
+	p->dirty |= TV_REGS_RIP | TV_REGS_CR | TV_REGS_SEG | TV_REGS_DR;
+	v->halted = false;
+	msr_init(v);
+}
+
+/* The time-stamp counters of all CPUs begin with the VM, and count alike. */
+void vcpu_reset_registers(struct vcpu *v)
+{
+	struct tv_exit_page *p = v->page;
+
+	p->cr0 = CR0_CD | CR0_NW;
 	p->star = p->lstar = p->cstar = p->fmask = p->kernel_gs_base = 0;
 	p->sysenter_cs = p->sysenter_esp = p->sysenter_eip = p->tsc_aux = 0;
 	p->pat = PAT_RESET;
 	p->xcr0 = XCR0_X87;
 	p->xss = 0;
-	p->inject = p->pending = 0;
-	p->window = 0;
-	p->dirty = TV_REGS_RIP | TV_REGS_CR | TV_REGS_SEG | TV_REGS_DR | TV_REGS_MSR | TV_REGS_XCR;
-	v->halted = false;
-	msr_reset(v, -clock_now());
+	p->dirty = TV_REGS_MSR | TV_REGS_XCR;
+	msr_reset(v, -v->vm->start_tsc);
+	vcpu_init_registers(v);
+}
+
+void vcpu_start(struct vcpu *v, uint8_t vector)
+{
+	struct tv_exit_page *p = v->page;
+
+	p->rip = 0;
+	p->seg[TV_CS].sel = (uint16_t)(vector << 8);
+	p->seg[TV_CS].base = (uint64_t)vector << 12;
+	p->dirty |= TV_REGS_RIP | TV_REGS_SEG;
 }
 
 void vcpu_enter_linux(struct vcpu *v, const struct linux_entry *e)
@@ -151,60 +171,40 @@ static bool go_away(struct vcpu *v)
 	return false;
 }
 
-/* Is anything set up to send NMIs?  Only they, and INIT, could reach a CPU that halted with interrupts off. */
-static bool nmi_source(const struct vcpu *v)
-{
-	const struct ioapic_state *io = &v->vm->board.ioapic.s;
-	uint32_t lint0 = v->lapic.s.lvt[LVT_LINT0];
-
-	for (unsigned i = 0; i < IOAPIC_PINS; i++)
-		if (!(io->rte[i] & IOAPIC_MASKED) && (io->rte[i] & IOAPIC_MODE) >> 8 == APIC_NMI)
-			return true;
-	return !(lint0 & LVT_MASKED) && (lint0 & IOAPIC_MODE) >> 8 == APIC_NMI;
-}
-
-/* Is every CPU of the VM halted for good? */
-static bool halted_forever(const struct vm *vm)
-{
-	for (unsigned i = 0; i < vm->cpu_count; i++) {
-		const struct vcpu *v = vm->vcpu[i];
-
-		if (!v->halted || v->page->rflags & RFLAGS_IF || inject_possible(v) || nmi_source(v))
-			return false;
-	}
-	return true;
-}
-
 /* Wait for a signal or the next deadline. */
 static void sleep(struct vcpu *v)
 {
-	uint64_t bits;
+	uint64_t bits = 0;
 
-	vm_console_flush(v->vm);
+	vm_console_idle(v->vm);
 	trace_publish(v->vm);
-	v->trace.sleeps++;
+	trace_count(&v->trace.sleeps);
 	if (!go_away(v))
 		return;
-	(void)sys_ntfn_wait(v->ntfn, next_deadline(v), &bits);
+	if (likely(mp_rest(v))) {
+		(void)sys_ntfn_wait(v->ntfn, next_deadline(v), &bits);
+		mp_wake(v);
+	} else {
+		(void)vm_stop(v->vm, VM_EXIT_CRASH, "halted for ever: HLT with interrupts off at 0x%llx",
+			      (unsigned long long)v->page->rip);
+	}
 	atomic_store_explicit(&v->where, VCPU_IN_MONITOR, memory_order_relaxed);
 	if (bits & VM_SIGNAL_ROOT)
 		vm_signal(v->vm);
 	vcpu_timers_run(v, clock_now());
 }
 
-/* Look at what became pending.  True: the guest can be entered; false: it still halts. */
+/* Look at what became pending.  True: the guest can be entered; false: it still halts, or waits to be started. */
 static bool prepare(struct vcpu *v)
 {
 	bool event;
 
-	atomic_store_explicit(&v->notified, 0, memory_order_relaxed);
-	atomic_thread_fence(memory_order_seq_cst);	/* the flag first, then what it stands for */
-	if (lapic_events(&v->lapic) & LAPIC_EV_INIT) {
-		vm_reset(v->vm);		/* a CPU resets itself: without firmware, so does the machine */
+	/* The flag first, then what it stands for. */
+	(void)atomic_exchange(&v->notified, 0);
+	if (unlikely(atomic_load_explicit(&v->dump, memory_order_relaxed)) && atomic_exchange(&v->dump, 0))
+		trace_dump(v);
+	if (!mp_events(v))
 		return false;
-	}
-	/* A running CPU ignores a SIPI, and there is no SMM. */
-	(void)lapic_events_take(&v->lapic, LAPIC_EV_SIPI | LAPIC_EV_SMI);
 	event = inject_prepare(v);
 	v->halted = v->halted && !event;
 	return !v->halted;
@@ -245,20 +245,16 @@ void vcpu_run_loop(struct vcpu *v)
 	struct vm *vm = v->vm;
 
 	while (!vm_stopped(vm)) {
-		if (atomic_load_explicit(&v->notified, memory_order_relaxed) || v->halted) {
+		if (atomic_load_explicit(&v->notified, memory_order_relaxed) || v->halted || v->mp != MP_RUNNING) {
 			if (!prepare(v)) {
-				if (halted_forever(vm))
-					(void)vm_stop(vm, VM_EXIT_CRASH, "halted for ever: HLT with interrupts off at 0x%llx",
-						      (unsigned long long)v->page->rip);
-				else if (!vm_stopped(vm))
+				if (!vm_stopped(vm))
 					sleep(v);
 				continue;
 			}
 		}
 		enter(v);
 	}
-	vm_console_flush(vm);
-	trace_publish(vm);
 	if (vm_exit_code(vm) == VM_EXIT_CRASH)
 		trace_dump(v);
+	vm_cpu_ended(v);
 }

@@ -4,7 +4,7 @@
  *
  *	exit -> handler (exit.c's table) -> inject_prepare() if something became pending -> entry
  *
- * Everything of a vCPU belongs to its thread, except @notified and @where, through which others reach it.
+ * Everything of a vCPU belongs to its thread; others reach it through what is atomic here, and through its local APIC.
  */
 #ifndef VMM_VCPU_H
 #define VMM_VCPU_H
@@ -17,6 +17,7 @@
 
 #include "exit.h"
 #include "insn_exec.h"
+#include "mp.h"
 #include "msr.h"
 #include "retire.h"
 #include "trace.h"
@@ -37,6 +38,10 @@ struct vcpu {
 	uint64_t ntfn;			/* bound to its thread                                       */
 	_Atomic uint32_t notified;	/* inject_prepare() must run before the next entry           */
 	_Atomic uint32_t where;		/* enum vcpu_where                                           */
+	_Atomic uint32_t dump;		/* write the registers into the log when there is time       */
+	_Atomic uint32_t wakes_by;	/* LAPIC_EV_*: see mp.c                                      */
+	enum mp_state mp;
+	bool rests;			/* counted in vm->resting                                    */
 	bool halted;			/* HLT, and nothing has been delivered since                 */
 	uint32_t decode_groups;		/* register groups needed to find out an instruction's length, 0: exits tell it */
 	uint32_t boosted;		/* exit kind whose want[] was extended for one exit, 0: none */
@@ -52,8 +57,12 @@ struct vcpu {
 /* Prepare everything of @v but what only the guest loader knows.  @page: its state page, already mapped. */
 bool vcpu_init(struct vcpu *v, struct vm *vm, unsigned index, struct tv_exit_page *page) MUST_USE;
 
-/* The register state after a reset.  SDM, "Processor State After Reset". */
+/* The register state after power-up, and after an INIT.  SDM, "Processor State After Reset". */
 void vcpu_reset_registers(struct vcpu *v);
+void vcpu_init_registers(struct vcpu *v);
+
+/* A SIPI: real mode, at the first byte of page @vector. */
+void vcpu_start(struct vcpu *v, uint8_t vector);
 
 struct linux_entry;
 /* The register state in which the 64-bit boot protocol enters a kernel; call after vcpu_reset_registers(). */

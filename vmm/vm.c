@@ -11,6 +11,7 @@
 #include "upcall.h"
 
 #define VCPU_SIGNAL_NOTIFY	(1ull << 1)	/* bit of a vCPU's notification: look at @notified */
+#define END_PATIENCE_MS		500u		/* for the threads of the other CPUs, which may have used up their budgets */
 #define IOAPIC_ID		0u		/* in another number space than the APIC IDs on this kind of machine */
 
 /* --- making it ------------------------------------------------------------------------------------------------------- */
@@ -110,6 +111,23 @@ enum vm_next vm_stop(struct vm *vm, enum vm_exit code, const char *fmt, ...)
 	return VM_NEXT_STOP;
 }
 
+void vm_cpu_ended(struct vcpu *v)
+{
+	uint64_t deadline = clock_now() + v->vm->tsc_hz / 1000 * END_PATIENCE_MS, bits;
+	struct vm *vm = v->vm;
+
+	atomic_fetch_add(&vm->ended, 1);
+	if (v->index) {
+		(void)sys_ntfn_signal(vm->vcpu[0]->ntfn, VCPU_SIGNAL_NOTIFY);
+		return;
+	}
+	while (atomic_load(&vm->ended) < vm->cpu_count && sys_ntfn_wait(v->ntfn, deadline, &bits) == TV_OK)
+		;
+	vm_console_idle(vm);
+	atomic_store(&vm->published, 0);		/* however short ago: these are the last */
+	trace_publish(vm);
+}
+
 enum vm_exit vm_exit_code(struct vm *vm)
 {
 	uint32_t stop = atomic_load(&vm->stop);
@@ -153,14 +171,13 @@ void vm_timers_run(struct vm *vm, uint64_t now)
 	vm_dev_unlock(vm);
 }
 
-/* Held for the length of a register access, by one of at most VM_CPUS threads: spinning is good enough. */
+/* Held for the length of a register access. */
 void vm_dev_lock(struct vm *vm)
 {
-	while (atomic_exchange_explicit(&vm->dev_lock, 1, memory_order_acquire))
-		__builtin_ia32_pause();
+	lock_take(&vm->dev_lock);
 }
 
 void vm_dev_unlock(struct vm *vm)
 {
-	atomic_store_explicit(&vm->dev_lock, 0, memory_order_release);
+	lock_release(&vm->dev_lock);
 }

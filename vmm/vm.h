@@ -12,6 +12,7 @@
 #include "cpuid.h"
 #include "gmem.h"
 #include "gwalk.h"
+#include "lock.h"
 #include "msr.h"
 #include "timer.h"
 #include "vcpu.h"
@@ -22,15 +23,19 @@ struct vm {
 	struct cpuid_model cpuid;
 	struct msr_log msr_log;
 
-	_Atomic uint32_t dev_lock;		/* guards board */
+	struct lock dev_lock;			/* guards board, msr_log and the next four */
 	struct board board;
 	struct timer flush;			/* when collected console output is signalled at the latest */
 	struct timer input_retry;		/* the guest has room for console input again               */
-	bool output_collected;			/* console output that root has not been told of            */
+	_Atomic uint32_t output_collected;	/* console output that root has not been told of            */
 	_Atomic uint64_t timer_next;		/* timer_queue_next(), readable without the lock            */
 
 	struct vcpu *vcpu[VM_CPUS];
 	unsigned cpu_count;
+	struct lock dump_lock;			/* the registers of one CPU stay together in the log        */
+	_Atomic uint64_t published;		/* when the counters were written to the status page        */
+	_Atomic uint64_t resting;		/* CPUs that only an NMI, INIT or SIPI could wake: see mp.c */
+	_Atomic uint32_t ended;			/* CPUs whose threads have left their loops                 */
 
 	struct vm_shared *shared;
 	struct ring input, output;
@@ -83,9 +88,13 @@ void vm_timers_run(struct vm *vm, uint64_t now);
 /* Root's signal: its requests, console input, room for console output (console.c). */
 void vm_signal(struct vm *vm);
 
-/* Tell root of collected console output (console.c). */
+/* Tell root of collected console output: device lock held, or, before a thread sleeps, not held (console.c). */
 void vm_console_init(struct vm *vm);
 void vm_console_flush(struct vm *vm);
+void vm_console_idle(struct vm *vm);
+
+/* The thread of @v does no more for the guest.  The first CPU's waits for all others, for a while, and tells root what is left. */
+void vm_cpu_ended(struct vcpu *v);
 
 /* Send the lines of rt_log() to the ring that root reads (log.c). */
 void vm_log_init(struct vm *vm);
