@@ -39,6 +39,8 @@ static void requests(struct vm *vm)
 		atomic_store(&vm->vcpu[i]->dump, 1);
 		vcpu_notify(vm->vcpu[i]);
 	}
+	for (unsigned i = 0; r & VM_REQUEST_BEAT && i < vm->cpu_count; i++)
+		vcpu_notify(vm->vcpu[i]);
 	if (r & VM_REQUEST_STOP)
 		(void)vm_stop(vm, VM_EXIT_STOPPED, NULL);
 	if (r & VM_REQUEST_RESET)

@@ -73,23 +73,34 @@ void trace_dump(const struct vcpu *v)
 	lock_release(&v->vm->dump_lock);
 }
 
-void trace_publish(struct vm *vm)
+void trace_publish(struct vcpu *v)
 {
-	uint64_t injected = 0, now = clock_now(), last = atomic_load_explicit(&vm->published, memory_order_relaxed);
-	struct vm_status *s = &vm->shared->status;
+	struct vm_cpu_status *s = &v->vm->shared->status.cpu[v->index];
+	const struct board *b = &v->vm->board;
 
-	if (now - last < vm->tsc_hz / PUBLISH_HZ)
+	v->trace.published = clock_now();
+	for (unsigned kind = 0; kind < TV_EXIT_KINDS; kind++)
+		atomic_store_explicit(&s->exits[kind], v->trace.exits[kind], memory_order_relaxed);
+	atomic_store_explicit(&s->injected, v->trace.injected, memory_order_relaxed);
+	atomic_store_explicit(&s->halted, v->trace.halted, memory_order_relaxed);
+	if (v->index == 0)
+		atomic_store_explicit(&v->vm->shared->status.unclaimed, b->pio.unclaimed + b->mmio.unclaimed,
+				      memory_order_relaxed);
+}
+
+void trace_publish_lazily(struct vcpu *v)
+{
+	if (clock_now() - v->trace.published >= v->vm->tsc_hz / PUBLISH_HZ)
+		trace_publish(v);
+}
+
+void trace_beat(struct vcpu *v)
+{
+	_Atomic uint32_t *answer = &v->vm->shared->status.cpu[v->index].beat;
+	uint32_t beat = atomic_load_explicit(&v->vm->shared->beat, memory_order_relaxed);
+
+	if (likely(beat == atomic_load_explicit(answer, memory_order_relaxed)))
 		return;
-	atomic_store_explicit(&vm->published, now, memory_order_relaxed);
-	for (unsigned i = 0; i < vm->cpu_count; i++)
-		injected += __atomic_load_n(&vm->vcpu[i]->trace.injected, __ATOMIC_RELAXED);
-	atomic_store_explicit(&s->irqs_injected, injected, memory_order_relaxed);
-	for (unsigned kind = 0; kind < TV_EXIT_KINDS; kind++) {
-		uint64_t sum = 0;
-
-		for (unsigned i = 0; i < vm->cpu_count; i++)
-			sum += __atomic_load_n(&vm->vcpu[i]->trace.exits[kind], __ATOMIC_RELAXED);
-		atomic_store_explicit(&s->exits[kind], sum, memory_order_relaxed);
-	}
-	atomic_store_explicit(&s->unclaimed, vm->board.pio.unclaimed + vm->board.mmio.unclaimed, memory_order_relaxed);
+	trace_publish(v);
+	atomic_store_explicit(answer, beat, memory_order_release);
 }

@@ -17,7 +17,9 @@ struct trace_exit {
 struct trace {
 	uint64_t exits[TV_EXIT_KINDS];
 	uint64_t injected;		/* interrupts delivered */
-	uint64_t sleeps;		/* times the vCPU waited in HLT */
+	uint64_t sleeps;		/* times the vCPU waited in HLT ... */
+	uint64_t halted;		/* ... and how long, TSC ticks */
+	uint64_t published;		/* TSC at which the counters were last published */
 	uint32_t next;			/* in @last; counts on */
 	struct trace_exit last[TRACE_EXITS];
 };
@@ -44,7 +46,11 @@ const char *trace_kind(uint32_t kind);
 /* Write registers, counters and the last exits of @v into the log; by its thread. */
 void trace_dump(const struct vcpu *v);
 
-/* Make the counters of all vCPUs visible in the status page, if that was not done just now. */
-void trace_publish(struct vm *vm);
+/* Make the counters of @v visible in the status page; by its thread. */
+void trace_publish(struct vcpu *v);
+/* The same, if that was not done just now. */
+void trace_publish_lazily(struct vcpu *v);
+/* Has root asked for a sign of life?  Then answer; by the thread of @v. */
+void trace_beat(struct vcpu *v);
 
 #endif

@@ -174,15 +174,17 @@ static bool go_away(struct vcpu *v)
 /* Wait for a signal or the next deadline. */
 static void sleep(struct vcpu *v)
 {
-	uint64_t bits = 0;
+	uint64_t bits = 0, since;
 
 	vm_console_idle(v->vm);
-	trace_publish(v->vm);
+	trace_publish_lazily(v);
 	trace_count(&v->trace.sleeps);
 	if (!go_away(v))
 		return;
 	if (likely(mp_rest(v))) {
+		since = clock_now();
 		(void)sys_ntfn_wait(v->ntfn, next_deadline(v), &bits);
+		v->trace.halted += clock_now() - since;
 		mp_wake(v);
 	} else {
 		(void)vm_stop(v->vm, VM_EXIT_CRASH, "halted for ever: HLT with interrupts off at 0x%llx",
@@ -203,6 +205,7 @@ static bool prepare(struct vcpu *v)
 	(void)atomic_exchange(&v->notified, 0);
 	if (unlikely(atomic_load_explicit(&v->dump, memory_order_relaxed)) && atomic_exchange(&v->dump, 0))
 		trace_dump(v);
+	trace_beat(v);
 	if (!mp_events(v))
 		return false;
 	event = inject_prepare(v);

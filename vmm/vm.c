@@ -116,6 +116,7 @@ void vm_cpu_ended(struct vcpu *v)
 	uint64_t deadline = clock_now() + v->vm->tsc_hz / 1000 * END_PATIENCE_MS, bits;
 	struct vm *vm = v->vm;
 
+	trace_publish(v);
 	atomic_fetch_add(&vm->ended, 1);
 	if (v->index) {
 		(void)sys_ntfn_signal(vm->vcpu[0]->ntfn, VCPU_SIGNAL_NOTIFY);
@@ -124,8 +125,6 @@ void vm_cpu_ended(struct vcpu *v)
 	while (atomic_load(&vm->ended) < vm->cpu_count && sys_ntfn_wait(v->ntfn, deadline, &bits) == TV_OK)
 		;
 	vm_console_idle(vm);
-	atomic_store(&vm->published, 0);		/* however short ago: these are the last */
-	trace_publish(vm);
 }
 
 enum vm_exit vm_exit_code(struct vm *vm)

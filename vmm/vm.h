@@ -33,7 +33,6 @@ struct vm {
 	struct vcpu *vcpu[VM_CPUS];
 	unsigned cpu_count;
 	struct lock dump_lock;			/* the registers of one CPU stay together in the log        */
-	_Atomic uint64_t published;		/* when the counters were written to the status page        */
 	_Atomic uint64_t resting;		/* CPUs that only an NMI, INIT or SIPI could wake: see mp.c */
 	_Atomic uint32_t ended;			/* CPUs whose threads have left their loops                 */
 

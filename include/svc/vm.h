@@ -94,6 +94,7 @@ enum vm_state {
 #define VM_REQUEST_STOP		(1u << 1)	/* stop at once and exit with VM_EXIT_STOPPED                */
 #define VM_REQUEST_RESET	(1u << 2)	/* exit with VM_EXIT_RESET                                   */
 #define VM_REQUEST_DUMP		(1u << 3)	/* log the registers of each virtual CPU and the counters    */
+#define VM_REQUEST_BEAT		(1u << 4)	/* vm_shared.beat has changed: each thread shall answer      */
 
 #define VM_SIGNAL_ROOT		(1ull << 0)	/* bit of "ntfn" that root uses; the others are the monitor's */
 
@@ -101,16 +102,27 @@ enum vm_state {
 
 #define VM_REASON		160u
 
+/*
+ * One virtual CPU, written by its thread: now and then, and at once when it sees a new vm_shared.beat, which it then
+ * copies to @beat as a sign of life.
+ */
+struct vm_cpu_status {
+	_Atomic uint32_t beat;
+	uint32_t reserved;
+	_Atomic uint64_t exits[TV_EXIT_KINDS];	/* that reached the monitor, by enum tv_exit_kind            */
+	_Atomic uint64_t injected;		/* interrupts delivered to the guest                         */
+	_Atomic uint64_t halted;		/* TSC ticks in HLT, or before it was started                */
+};
+
 /* Written by the monitor only; root shows it and trusts no word of it. */
 struct vm_status {
 	_Atomic uint32_t state;			/* enum vm_state                                             */
 	uint32_t reserved;
-	_Atomic uint64_t exits[TV_EXIT_KINDS];	/* that reached the monitor, by enum tv_exit_kind            */
-	_Atomic uint64_t irqs_injected;
 	_Atomic uint64_t unclaimed;		/* accesses that no device model claimed                     */
 	_Atomic uint64_t kernel_entry_tsc;	/* when the guest kernel was entered for the first time      */
 	_Atomic uint64_t log_dropped;		/* lines that found no room in the log ring                  */
 	char reason[VM_REASON];			/* NUL-terminated: why it ended                              */
+	struct vm_cpu_status cpu[VM_CPUS];
 };
 
 #define VM_INPUT_SIZE		4096u
@@ -123,7 +135,8 @@ struct vm_shared {
 	struct ring_shared output;		/* console: the monitor puts     */
 	struct ring_shared log;			/* text lines: the monitor puts  */
 	_Atomic uint32_t request;		/* VM_REQUEST_*                  */
-	uint32_t reserved[31];
+	_Atomic uint32_t beat;			/* root counts                   */
+	uint32_t reserved[30];
 	struct vm_status status;
 	uint8_t pad[4096 - 512 - sizeof(struct vm_status)];
 	uint8_t input_data[VM_INPUT_SIZE];

@@ -27,7 +27,7 @@ static uint8_t *memory;			/* physical addresses 0 ... MEMORY */
 static struct pool pool;
 static uint8_t type[SELS];		/* enum tv_cap_type of each selector of root */
 static struct sys_thread_info thread[SELS];
-static uint64_t sched_cpu[SELS];
+static uint64_t sched_cpu[SELS], consumed[SELS];
 static struct root_fake_cap derived[64];
 static unsigned derived_count, windows;
 static uint64_t pending;
@@ -189,7 +189,13 @@ enum tv_err sys_sched_create(uint64_t dst, uint64_t source, uint64_t cpu, uint64
 	if (source != TV_SEL_SCHED || cpu >= ROOT_FAKE_CPUS || priority >= ROOT_PRIORITY || budget > period)
 		abort();
 	sched_cpu[dst] = cpu;
+	consumed[dst] = 0;
 	return create(dst, TV_CAP_SCHED);
+}
+
+void root_fake_consumed(uint64_t sel, uint64_t ticks)
+{
+	consumed[sel] = ticks;
 }
 
 uint64_t root_fake_sched_cpu(uint64_t sel)
@@ -206,7 +212,7 @@ enum tv_err sys_sched_bind(uint64_t sched, uint64_t t)
 
 enum tv_err sys_sched_info(uint64_t sched, struct sys_sched_info *i)
 {
-	*i = (struct sys_sched_info){ .consumed = 1 };
+	*i = (struct sys_sched_info){ .consumed = consumed[sched] };
 	return type[sched] == TV_CAP_SCHED ? TV_OK : TV_ECAP;
 }
 

@@ -18,6 +18,8 @@ void root_fake_run(unsigned seconds);
 void root_fake_signal(uint64_t bits);
 /* The thread with selector @sel has stopped. */
 void root_fake_thread_stops(uint64_t sel, enum tv_thread_state state, uint64_t code);
+/* What the kernel tells of the scheduling context with selector @sel: TSC ticks consumed. */
+void root_fake_consumed(uint64_t sel, uint64_t ticks);
 /* The @n-th hypercall from now on that can fail does; 0: none. */
 void root_fake_fail_at(unsigned n);
 /* The CPU that the scheduling context with selector @sel was made for. */

@@ -438,7 +438,7 @@ static void a_halted_cpu_sleeps_until_its_timer_and_is_entered_with_the_interrup
 	assert_int_equal(rig_runs, 2);
 	assert_int_equal(v->trace.injected, 1);
 	assert_int_equal(v->trace.exits[TV_EXIT_HLT], 2);
-	assert_int_equal(rig_shared.status.exits[TV_EXIT_HLT], 2);
+	assert_int_equal(rig_shared.status.cpu[0].exits[TV_EXIT_HLT], 2);
 }
 
 static void guest_halts(void)

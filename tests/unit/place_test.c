@@ -45,10 +45,10 @@ static void virtual_cpus_spread_over_the_emptiest(void **state)
 	assert_null(place_choose(&p, &b, cpu));		/* nothing of @a was kept */
 	assert_int_equal(cpu[0], 0);
 	place_add(&p, &b, cpu);
-	a.cpus = 3;
-	assert_null(place_choose(&p, &a, cpu));		/* a share counts more than the number of virtual CPUs */
-	for (unsigned i = 0; i < 3; i++)
-		assert_int_equal(cpu[i], i + 1);
+	a.cpus = 5;
+	assert_null(place_choose(&p, &a, cpu));		/* half a CPU is promised: that is less than one which wants all */
+	for (unsigned i = 0; i < 5; i++)
+		assert_int_equal(cpu[i], (i + 1) % 4);
 }
 
 static void a_list_is_followed_in_turn(void **state)
@@ -110,7 +110,7 @@ static void nobody_runs_on_a_cpu_that_is_anothers_alone(void **state)
 	b.cpu_list = (struct config_list){ 1, { 2 } };
 	assert_string_equal(place_choose(&p, &b, cpu), "CPU 2 is a's alone");
 	place_init(&p, 1);
-	p.cpu[0] = (struct place_cpu){ .user = a.name, .exclusive = true, .vcpus = 1 };
+	p.cpu[0] = (struct place_cpu){ .user = a.name, .exclusive = true };
 	b.cpu_list.count = 0;
 	assert_string_equal(place_choose(&p, &b, cpu), "no CPU is left that is not another VM's alone");
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sources: vmm/root/shell.c vmm/root/command.c vmm/root/line.c vmm/root/word.c vmm/root/console.c vmm/root/vms.c vmm/root/vm_life.c */
-/* sources: vmm/root/vm_spawn.c vmm/root/vm_scrub.c vmm/root/vm_io.c vmm/root/vm_text.c vmm/root/child.c vmm/root/pool.c */
-/* sources: vmm/root/place.c vmm/root/policy.c vmm/rt/fmt.c vmm/rt/event.c tests/fake/root_fake.c */
+/* sources: vmm/root/vm_spawn.c vmm/root/vm_scrub.c vmm/root/vm_io.c vmm/root/vm_text.c vmm/root/vm_watch.c vmm/root/child.c vmm/root/pool.c */
+/* sources: vmm/root/place.c vmm/root/json.c vmm/root/look.c vmm/root/sample.c vmm/root/top.c vmm/root/policy.c vmm/rt/fmt.c vmm/rt/event.c tests/fake/root_fake.c */
 /* The management shell: what it answers, and when it gives the prompt back. */
 #include <root/shell.h>
 
@@ -122,8 +122,8 @@ static void wrong_input_gets_one_line(void **state)
 	static const struct { const char *line, *answer; } rows[] = {
 		{ "frobnicate", "frobnicate: no such command (help: all commands)\r\ntrivet> " },
 		{ "lsit", "lsit: no such command; did you mean \"list\"? (help: all commands)\r\ntrivet> " },
-		{ "status", "usage: status VM\r\ntrivet> " },
-		{ "list all", "usage: list\r\ntrivet> " },
+		{ "status", "usage: status VM [--json]\r\ntrivet> " },
+		{ "list all", "all: expected --json or nothing\r\ntrivet> " },
 		{ "stop a b c", "usage: stop VM [--force]\r\ntrivet> " },
 		{ "status wbe", "wbe: no such VM; did you mean \"web\"?\r\ntrivet> " },
 		{ "console 3", "3: no such VM (list: all VMs)\r\ntrivet> " },
@@ -196,7 +196,7 @@ static void status_shows_what_the_monitor_counts(void **state)
 	(void)state;
 	command("start web");
 	root_fake_run(1);
-	atomic_store(&web->shared->status.exits[TV_EXIT_CPUID], 42);
+	atomic_store(&web->shared->status.cpu[0].exits[TV_EXIT_CPUID], 42);
 	status = command("status 1");
 	assert_non_null(strstr(status, "memory          4M\r\n"));
 	assert_non_null(strstr(status, "kernel memory   256 of 1024 KiB, peak 300\r\n"));
@@ -293,6 +293,78 @@ static void the_driver_has_a_status_and_can_be_restarted(void **state)
 	assert_int_equal(driver_restarts, 1);
 }
 
+static void scripts_get_json_a_line_for_each_object(void **state)
+{
+	(void)state;
+	assert_string_equal(command("list --json"),
+		"{\"name\":\"web\",\"number\":1,\"state\":\"stopped\",\"memory\":4194304,\"cpus\":1,\"starts\":0,\"cpu_time_us\":0}\r\n"
+		"{\"name\":\"db\",\"number\":2,\"state\":\"stopped\",\"memory\":4194304,\"cpus\":1,\"starts\":0,\"cpu_time_us\":0}\r\n"
+		"trivet> ");
+	strcpy(root.config.vm[0].cmdline, "a=\"\\\"");
+	assert_non_null(strstr(command("status --json web"), ",\"cmdline\":\"a=\\u0022\\u005c\\u0022\","));
+}
+
+static void top_shows_what_happened_between_two_looks(void **state)
+{
+	struct vm_cpu_status *cpu = &web->shared->status.cpu[0];
+	const char *answer;
+
+	(void)state;
+	command("start web");
+	root_fake_run(1);
+	seen();
+	atomic_store(&cpu->exits[TV_EXIT_CPUID], 1000);
+	assert_string_equal(command("top 1 --json"), "");
+	root_fake_run(0);
+	root_fake_run(1);				/* the first look */
+	assert_true(atomic_load(&web->shared->request) & VM_REQUEST_BEAT);
+	root_fake_consumed(child_sched_sel(&web->child, 0), ROOT_FAKE_HZ / 4);
+	atomic_store(&cpu->halted, ROOT_FAKE_HZ / 2);
+	atomic_store(&cpu->exits[TV_EXIT_CPUID], 1100);
+	atomic_store(&cpu->exits[TV_EXIT_HLT], 50);
+	atomic_store(&cpu->injected, 7);
+	root_fake_run(1);
+	answer = seen();
+	assert_non_null(strstr(answer, "\"run_permille\":249,\"steal_permille\":249,\"halt_permille\":499,\"interrupts\":7,"
+				       "\"exits\":{\"cpuid\":100,\"hlt\":50}"));
+	assert_string_equal(answer + strlen(answer) - 10, "\r\ntrivet> ");
+}
+
+static void counters_of_a_monitor_that_lies_spoil_nothing_but_its_own_line(void **state)
+{
+	struct vm_cpu_status *cpu = &web->shared->status.cpu[0];
+
+	(void)state;
+	command("start web");
+	root_fake_run(1);
+	seen();
+	atomic_store(&cpu->exits[TV_EXIT_CPUID], 1000);
+	atomic_store(&cpu->halted, UINT64_MAX);
+	command("top 1 --json");
+	root_fake_run(1);
+	atomic_store(&cpu->exits[TV_EXIT_CPUID], 5);		/* backwards */
+	atomic_store(&cpu->exits[TV_EXIT_HLT], UINT64_MAX);
+	atomic_store(&cpu->halted, 0);
+	root_fake_run(1);
+	assert_non_null(strstr(seen(), "\"halt_permille\":0,\"interrupts\":0,\"exits\":{\"hlt\":"));
+}
+
+static void top_runs_until_a_key_and_gives_the_prompt_back(void **state)
+{
+	(void)state;
+	assert_string_equal(command("top"), "");
+	root_fake_run(5);
+	assert_non_null(strstr(seen(), "\033[H\033[J2 CPUs, "));
+	shell_input('x');				/* not this one */
+	root_fake_run(2);
+	assert_non_null(strstr(seen(), " 1  web"));
+	shell_input('q');
+	assert_string_equal(seen(), "trivet> ");
+	root_fake_run(5);
+	assert_string_equal(seen(), "");
+	assert_string_equal(command("top x"), "x: expected the number of samples, --json or nothing\r\ntrivet> ");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -312,6 +384,10 @@ int main(void)
 		cmocka_unit_test_setup(the_end_of_the_system_is_asked_for_as_it_is_typed, setup),
 		cmocka_unit_test_setup(the_version_is_that_of_the_info_page, setup),
 		cmocka_unit_test_setup(the_driver_has_a_status_and_can_be_restarted, setup),
+		cmocka_unit_test_setup(scripts_get_json_a_line_for_each_object, setup),
+		cmocka_unit_test_setup(top_shows_what_happened_between_two_looks, setup),
+		cmocka_unit_test_setup(counters_of_a_monitor_that_lies_spoil_nothing_but_its_own_line, setup),
+		cmocka_unit_test_setup(top_runs_until_a_key_and_gives_the_prompt_back, setup),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

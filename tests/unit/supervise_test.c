@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sources: vmm/root/vms.c vmm/root/vm_life.c vmm/root/vm_spawn.c vmm/root/vm_scrub.c vmm/root/vm_io.c vmm/root/vm_text.c */
+/* sources: vmm/root/vms.c vmm/root/vm_life.c vmm/root/vm_spawn.c vmm/root/vm_scrub.c vmm/root/vm_io.c vmm/root/vm_text.c vmm/root/vm_watch.c */
 /* sources: vmm/root/child.c vmm/root/pool.c vmm/root/place.c vmm/root/policy.c vmm/root/console.c vmm/root/word.c vmm/rt/fmt.c vmm/rt/event.c tests/fake/root_fake.c */
 /* VMs from start to end, on a kernel that only counts. */
 #include <root/vms.h>
@@ -304,6 +304,81 @@ static void a_reservation_that_does_not_fit_is_refused_with_its_numbers(void **s
 	assert_int_equal(db->phase, VM_RUNNING);
 }
 
+/* @db with two CPUs and a watchdog of one second. */
+static void start_watched(void)
+{
+	root.config.vm[1].watchdog_ms = 1000;
+	root.config.vm[1].cpus = 2;
+	assert_null(vm_start(db));
+	run(1);
+	guest_runs(db);
+}
+
+static void answer(unsigned cpu)
+{
+	atomic_store(&db->shared->status.cpu[cpu].beat, atomic_load(&db->shared->beat));
+}
+
+static void a_monitor_that_answers_is_left_alone(void **state)
+{
+	(void)state;
+	start_watched();
+	for (unsigned i = 0; i < 20; i++) {
+		assert_true(atomic_exchange(&db->shared->request, 0) & VM_REQUEST_BEAT);
+		answer(0);
+		answer(1);
+		run(1);
+	}
+	assert_int_equal(db->phase, VM_RUNNING);
+}
+
+static void one_silent_thread_that_has_run_ends_the_vm(void **state)
+{
+	(void)state;
+	start_watched();
+	for (unsigned i = 1; i < 5; i++) {
+		answer(0);
+		root_fake_consumed(child_sched_sel(&db->child, 1), i * ROOT_FAKE_HZ);
+		run(1);
+	}
+	assert_int_equal(db->phase, VM_STOPPED);
+	assert_int_equal(db->last_exit, VM_EXIT_MONITOR);
+	assert_string_equal(db->last_reason, "watchdog: CPU 1 has shown no sign of life for 1000 ms");
+}
+
+static void a_silent_thread_that_sleeps_ends_the_vm(void **state)
+{
+	(void)state;
+	start_watched();
+	root_fake_thread_stops(child_thread_sel(&db->child, 0), TV_THREAD_BLOCKED, 0);
+	run(3);
+	assert_int_equal(db->phase, VM_STOPPED);
+	assert_string_equal(db->last_reason, "watchdog: CPU 0 has shown no sign of life for 1000 ms");
+}
+
+static void a_thread_that_others_starve_is_not_blamed(void **state)
+{
+	(void)state;
+	start_watched();
+	root_fake_thread_stops(child_thread_sel(&db->child, 1), TV_THREAD_RUNNABLE, 0);
+	for (unsigned i = 0; i < 10; i++) {
+		answer(0);
+		run(1);
+	}
+	assert_int_equal(db->phase, VM_RUNNING);
+}
+
+static void without_a_watchdog_nobody_is_asked(void **state)
+{
+	(void)state;
+	assert_null(vm_start(web));
+	run(1);
+	guest_runs(web);
+	run(1000);
+	assert_int_equal(web->phase, VM_RUNNING);
+	assert_int_equal(atomic_load(&web->shared->beat), 0);
+}
+
 static void a_missing_module_is_named(void **state)
 {
 	(void)state;
@@ -393,6 +468,11 @@ int main(void)
 		cmocka_unit_test_setup(a_restart_by_hand_ignores_the_policy, setup),
 		cmocka_unit_test_setup(too_little_memory_costs_the_vm_that_wants_it, setup),
 		cmocka_unit_test_setup(a_reservation_that_does_not_fit_is_refused_with_its_numbers, setup),
+		cmocka_unit_test_setup(a_monitor_that_answers_is_left_alone, setup),
+		cmocka_unit_test_setup(one_silent_thread_that_has_run_ends_the_vm, setup),
+		cmocka_unit_test_setup(a_silent_thread_that_sleeps_ends_the_vm, setup),
+		cmocka_unit_test_setup(a_thread_that_others_starve_is_not_blamed, setup),
+		cmocka_unit_test_setup(without_a_watchdog_nobody_is_asked, setup),
 		cmocka_unit_test_setup(a_missing_module_is_named, setup),
 		cmocka_unit_test_setup(an_empty_module_is_named, setup),
 		cmocka_unit_test_setup(a_vm_in_front_that_never_ran_makes_room_for_one_that_does, setup),

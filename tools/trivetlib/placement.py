@@ -8,7 +8,11 @@ CPU_ROOT = 0                    # where root and the drivers run
 
 class Cpu:
     def __init__(self):
-        self.share, self.vcpus, self.users, self.owner = 0, 0, [], None
+        self.share, self.unpromised, self.users, self.owner = 0, 0, [], None
+
+    def load(self):
+        """A virtual CPU without a promise takes what is left: it counts as a whole CPU."""
+        return self.share + self.unpromised * WHOLE
 
 
 def percent(share):
@@ -33,10 +37,11 @@ def choose(cpus, vm, wanted, limit):
         free = [n for n in range(limit or len(cpus)) if cpus[n].owner is None]
         if not free:
             raise ValueError("no CPU is left that is not another virtual machine's alone")
-        wanted = min(free, key=lambda n: (cpus[n].share, cpus[n].vcpus, n))
-        if cpus[wanted].share + share(vm) > WHOLE:
+        room = [n for n in free if cpus[n].share + share(vm) <= WHOLE]
+        if not room:
             raise ValueError(f"{percent(share(vm))} of a CPU wanted; of {limit or len(cpus)} CPUs the emptiest has "
-                             f"{percent(WHOLE - cpus[wanted].share)} left; expected at most 100% on each")
+                             f"{percent(WHOLE - min(cpus[n].share for n in free))} left; expected at most 100% on each")
+        wanted = min(room, key=lambda n: (cpus[n].load(), n))
     cpu = cpus[wanted]
     if cpu.owner is not None and cpu.owner != vm.name:
         raise ValueError(f"CPU {wanted} is {cpu.owner}'s alone")
@@ -66,7 +71,7 @@ def place(system, limit):
                 break
             cpu = cpus[number]
             cpu.share += share(vm)
-            cpu.vcpus += 1
+            cpu.unpromised += not vm.budget_us
             cpu.users.append(vm.name)
             cpu.owner = vm.name if vm.exclusive else None
             places[vm.name].append(number)

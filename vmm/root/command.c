@@ -7,10 +7,12 @@
 #include <rt/sys.h>
 #include <rt/time.h>
 
+#include "look.h"
 #include "mem.h"
 #include "root.h"
 #include "serial.h"
 #include "system.h"
+#include "top.h"
 #include "word.h"
 
 #define VERSION		"Trivet 0.1"
@@ -22,44 +24,27 @@ static void cmd_help(unsigned count, char **word);
 
 /* --- looking --- */
 
-static unsigned long kib(uint64_t bytes)
+/* Take "--json" out of the words; true: it was there. */
+static bool take_json(unsigned *count, char **word)
 {
-	return bytes >> 10;
-}
-
-/* Seconds and hundredths of @ticks, as "12.34 s". */
-static const char *seconds(uint64_t ticks, char *buf)
-{
-	uint64_t hundredths = ticks / (root.tsc_hz / 100);
-
-	fmt_buf(buf, WORD_SIZE, "%lu.%02lu s", hundredths / 100, hundredths % 100);
-	return buf;
+	for (unsigned i = 1; i < *count; i++)
+		if (str_equal(word[i], "--json")) {
+			for (; i + 1 < *count; i++)
+				word[i] = word[i + 1];
+			--*count;
+			return true;
+		}
+	return false;
 }
 
 static void cmd_list(unsigned count, char **word)
 {
-	(void)count;
-	(void)word;
-	shell_print("%2s  %-15s %-18s %8s %4s %8s %12s", "", "name", "state", "memory", "cpus", "starts", "CPU time");
-	for (unsigned i = 0; i < vms_count(); i++) {
-		const struct vm *v = vms_get(i);
-		char size[WORD_SIZE], time[WORD_SIZE];
+	bool json = take_json(&count, word);
 
-		shell_print("%2u  %-15s %-18s %8s %4u %8u %12s", i + 1, v->config->name, vm_phase_text(v),
-			    word_size(v->config->memory, size), v->config->cpus, v->starts, seconds(vm_consumed(v), time));
-	}
-}
-
-static void status_exits(const struct vm *v)
-{
-	for (unsigned i = 0; i < TV_EXIT_KINDS; i++) {
-		uint64_t n = atomic_load_explicit(&v->shared->status.exits[i], memory_order_relaxed);
-
-		if (n)
-			shell_print("  exits %-9s %lu", vm_kind_text(i), n);
-	}
-	shell_print("  interrupts      %lu injected", atomic_load(&v->shared->status.irqs_injected));
-	shell_print("  unclaimed       %lu accesses to addresses of no device", atomic_load(&v->shared->status.unclaimed));
+	if (count > 1)
+		shell_print("%s: expected --json or nothing", word[1]);
+	else
+		look_list(json);
 }
 
 /* Does @word name the serial driver, and no VM? */
@@ -76,43 +61,31 @@ static void status_driver(void)
 	shell_print("driver " DRIVER_SERIAL ": %s", line);
 }
 
-static void status_vm(const struct vm *v)
-{
-	static const char *const restart[] = { "never", "on-failure", "always" };
-	struct sys_domain_info info;
-	char buf[WORD_SIZE];
-
-	shell_print("%s: %s", v->config->name, vm_phase_text(v));
-	shell_print("  memory          %s", word_size(v->config->memory, buf));
-	shell_print("  cpus            %u, priority %u", v->config->cpus, v->config->priority);
-	if (v->config->budget_us)
-		shell_print("  budget          %u us of each %u us", v->config->budget_us, v->config->period_us);
-	shell_print("  kernel          %s%s%s", v->config->kernel, v->config->initrd[0] ? ", initrd " : "", v->config->initrd);
-	shell_print("  command line    %s", v->config->cmdline);
-	shell_print("  restart         %s; starts so far: %u", restart[v->config->restart], v->starts);
-	shell_print("  CPU time        %s", seconds(vm_consumed(v), buf));
-	if (v->phase == VM_RUNNING) {
-		shell_print("  runs since      %s", seconds(clock_now() - v->started, buf));
-		if (sys_domain_info(child_domain(&v->child), &info) == TV_OK)
-			shell_print("  kernel memory   %lu of %lu KiB, peak %lu", kib(info.used), kib(info.quota), kib(info.peak));
-		status_exits(v);
-	}
-	if (v->ended)
-		shell_print("  last end        %s%s%s", vm_exit_text(v->last_exit), v->last_reason[0] ? ": " : "", v->last_reason);
-}
-
 static void cmd_status(unsigned count, char **word)
 {
+	bool json = take_json(&count, word);
 	const struct vm *v;
 
-	(void)count;
-	if (is_driver(word[1])) {
+	if (count != 2) {
+		shell_print("usage: status VM [--json]");
+	} else if (is_driver(word[1])) {
 		status_driver();
-		return;
+	} else {
+		v = shell_vm(word[1]);
+		if (v)
+			look_status(v, json);
 	}
-	v = shell_vm(word[1]);
-	if (v)
-		status_vm(v);
+}
+
+static void cmd_top(unsigned count, char **word)
+{
+	bool json = take_json(&count, word);
+	unsigned samples = 0;
+
+	if (count > 2 || (count == 2 && !(word_number(word[1], &samples) && samples)))
+		shell_print("%s: expected the number of samples, --json or nothing", word[count > 2 ? 2 : 1]);
+	else
+		top_start(samples, json);
 }
 
 /* Makes lines of bytes. */
@@ -184,7 +157,7 @@ static void cmd_version(unsigned count, char **word)
 	(void)sys_domain_info(TV_SEL_DOMAIN, &info);
 	shell_print(VERSION ", ABI %u", rt_info()->abi_version);
 	shell_print("free memory %s, free kernel memory %lu of %lu KiB", word_size(align_down(mem_free_bytes(), KIB), size),
-		    kib(info.quota - info.used), kib(info.quota));
+		    (info.quota - info.used) >> 10, info.quota >> 10);
 }
 
 /* --- doing --- */
@@ -273,8 +246,9 @@ static void cmd_reboot(unsigned count, char **word)
 
 const struct command commands[] = {
 	{ "help",     "",             "show this list",                                          0, 0, cmd_help },
-	{ "list",     "",             "show all VMs",                                            0, 0, cmd_list },
-	{ "status",   "VM",           "show everything about one VM",                            1, 1, cmd_status },
+	{ "list",     "[--json]",     "show all VMs",                                            0, 1, cmd_list },
+	{ "status",   "VM [--json]",  "show everything about one VM",                            1, 2, cmd_status },
+	{ "top",      "[N] [--json]", "show what the VMs do, once a second, N times",            0, 2, cmd_top },
 	{ "console",  "VM",           "bring the console of a VM to the front",                  1, 1, cmd_console },
 	{ "stop",     "VM [--force]", "press its power button; --force: destroy it at once",     1, 2, cmd_stop },
 	{ "start",    "VM",           "start a VM that has stopped",                             1, 1, cmd_start },

@@ -24,7 +24,7 @@ static void add_one(struct place *p, const struct config_vm *vm, uint32_t n)
 	struct place_cpu *c = &p->cpu[n];
 
 	c->share += place_share(vm);
-	c->vcpus++;
+	c->unpromised += !vm->budget_us;
 	c->user = vm->name;
 	c->exclusive = vm->exclusive != 0;
 }
@@ -60,25 +60,32 @@ static const char *listed_fits(const struct place *p, const struct config_vm *vm
 	return NULL;
 }
 
-/* Is CPU @a the better place for another virtual CPU? */
-static bool emptier(const struct place_cpu *a, const struct place_cpu *b)
+static uint64_t load(const struct place_cpu *c)
 {
-	return a->share != b->share ? a->share < b->share : a->vcpus < b->vcpus;
+	return c->share + (uint64_t)c->unpromised * PLACE_WHOLE;
 }
 
-/* The emptiest CPU that is nobody's alone, to *@n. */
+/* The CPU with the least load that is nobody's alone and has room, to *@n. */
 static const char *any_fits(const struct place *p, const struct config_vm *vm, uint32_t *n)
 {
-	const struct place_cpu *best = NULL;
+	const struct place_cpu *best = NULL, *widest = NULL;
+	uint32_t share = place_share(vm);
 
-	for (unsigned i = 0; i < p->cpus; i++)
-		if (!p->cpu[i].exclusive && (!best || emptier(&p->cpu[i], best)))
-			best = &p->cpu[i];
-	if (!best)
+	for (unsigned i = 0; i < p->cpus; i++) {
+		const struct place_cpu *c = &p->cpu[i];
+
+		if (c->exclusive)
+			continue;
+		if (!widest || c->share < widest->share)
+			widest = c;
+		if (c->share + share <= PLACE_WHOLE && (!best || load(c) < load(best)))
+			best = c;
+	}
+	if (!widest)
 		return "no CPU is left that is not another VM's alone";
-	if (best->share + place_share(vm) > PLACE_WHOLE) {
+	if (!best) {
 		fmt_buf(why, sizeof(why), "%u.%u%% of a CPU wanted; of %u CPUs the emptiest has %u.%u%% left",
-			PERCENT(place_share(vm)), p->cpus, PERCENT(PLACE_WHOLE - best->share));
+			PERCENT(share), p->cpus, PERCENT(PLACE_WHOLE - widest->share));
 		return why;
 	}
 	*n = (uint32_t)(best - p->cpu);

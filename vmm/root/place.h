@@ -14,7 +14,7 @@
 
 struct place_cpu {
 	uint32_t share;			/* promised: sum of budget / period                       */
-	uint32_t vcpus;
+	uint32_t unpromised;		/* virtual CPUs without a promise, which take what is left */
 	const char *user;		/* name of a VM that runs on it; NULL: none does          */
 	bool exclusive;			/* it is @user's alone                                    */
 };
@@ -34,8 +34,8 @@ uint32_t place_share(const struct config_vm *vm);
 void place_add(struct place *p, const struct config_vm *vm, const uint32_t *cpu);
 
 /*
- * Choose a CPU for each virtual CPU of @vm: that of its list, else the one with the least share promised, of equal ones that
- * with the fewest virtual CPUs.  NULL, or what does not fit, with the numbers; good until the next call.  @p is not changed.
+ * Choose a CPU for each virtual CPU of @vm: that of its list, else the one with the least load among those that have room; a
+ * virtual CPU without a promise is a load of a whole CPU.  NULL, or what does not fit, with the numbers; good until the next call.  @p is not changed.
  */
 const char *place_choose(const struct place *p, const struct config_vm *vm, uint32_t *cpu) MUST_USE;
 

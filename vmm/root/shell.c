@@ -24,15 +24,16 @@ static bool at_prompt;			/* the last thing printed is the prompt and what has be
 static bool in_text;			/* shell_text() has begun a line                                */
 static const struct vm *waits_for;	/* what the command waits for                                   */
 static enum vm_phase waits_until;
+static void (*holder)(uint8_t byte);	/* takes what is typed while its command is at work             */
 
-static void put(const char *text, size_t length)
+void shell_put(const char *text, size_t length)
 {
 	console_put(&root.console, CONSOLE_SHELL, text, length);
 }
 
 static void put_echo(void)
 {
-	put(line.echo, line.echo_length);
+	shell_put(line.echo, line.echo_length);
 }
 
 /* No command is at work.  In the background there is no prompt: shell_shown() makes it. */
@@ -40,11 +41,12 @@ static void prompt(void)
 {
 	busy = false;
 	waits_for = NULL;
+	holder = NULL;
 	at_prompt = false;
 	if (root.console.front != CONSOLE_SHELL)
 		return;
-	put(PROMPT, sizeof(PROMPT) - 1);
-	put(line.text, line.length);
+	shell_put(PROMPT, sizeof(PROMPT) - 1);
+	shell_put(line.text, line.length);
 	at_prompt = true;
 }
 
@@ -63,14 +65,14 @@ void shell_print(const char *fmt, ...)
 	length = fmt_vbuf(text, sizeof(text) - 2, fmt, args);
 	va_end(args);
 	memcpy(text + length, "\r\n", 2);
-	put(text, length + 2);
+	shell_put(text, length + 2);
 }
 
 /* Leave the line that is being typed. */
 static void clear_prompt(void)
 {
 	if (at_prompt)
-		put("\r\033[K", 4);
+		shell_put("\r\033[K", 4);
 	at_prompt = false;
 }
 
@@ -84,7 +86,7 @@ void shell_note(const char *text)
 {
 	clear_prompt();
 	if (in_text)
-		put("\r\n", 2);
+		shell_put("\r\n", 2);
 	in_text = false;
 	shell_print("%s", text);
 	restore_prompt();
@@ -95,7 +97,7 @@ void shell_text(const char *text, size_t length)
 	clear_prompt();
 	for (size_t i = 0; i < length; i++) {
 		in_text = text[i] != '\n';
-		put(text[i] == '\n' ? "\r\n" : &text[i], text[i] == '\n' ? 2 : 1);
+		shell_put(text[i] == '\n' ? "\r\n" : &text[i], text[i] == '\n' ? 2 : 1);
 	}
 	restore_prompt();
 }
@@ -121,6 +123,16 @@ void shell_vm_changed(const struct vm *v)
 	if (!busy || waits_for != v || (v->phase != waits_until && v->phase != VM_STOPPED))
 		return;
 	shell_print("%s: %s", v->config->name, vm_phase_text(v));
+	prompt();
+}
+
+void shell_hold(void (*key)(uint8_t byte))
+{
+	holder = key;
+}
+
+void shell_release(void)
+{
 	prompt();
 }
 
@@ -185,9 +197,13 @@ void shell_input(uint8_t byte)
 {
 	char text[LINE_SIZE];
 
+	if (busy && holder) {
+		holder(byte);
+		return;
+	}
 	if (busy) {
 		if (byte == ('c' & 0x1f)) {
-			put("^C\r\n", 4);
+			shell_put("^C\r\n", 4);
 			prompt();
 		}
 		return;
@@ -202,6 +218,6 @@ void shell_input(uint8_t byte)
 	at_prompt = false;
 	busy = true;
 	run(text);
-	if (!waits_for)
+	if (!waits_for && !holder)
 		prompt();
 }

@@ -17,7 +17,6 @@
 #define VM_FORCE_MS		2000u		/* for a monitor to stop by itself before it is destroyed */
 
 static void vm_signalled(void *arg);
-static void vm_ended(struct vm *v, enum vm_exit exit, const char *reason);
 static void vm_check(void *arg);
 static void vm_timer(void *arg);
 
@@ -32,6 +31,7 @@ void vm_init(struct vm *v, const struct config_vm *config, unsigned index)
 	v->log = vm_ring_log(v->shared);
 	v->log_text = mem_keep(VM_LOG_KEPT, &e);
 	event_timer_init(&v->timer, vm_timer, v);
+	event_timer_init(&v->watchdog, vm_watchdog, v);
 	event_on(&root.loop, ROOT_BIT_VM + index, vm_signalled, v);
 	event_on(&root.loop, ROOT_BIT_VM_END + index, vm_check, v);
 	console_add(&root.console, config->name, mem_keep(VM_CONSOLE_RING, &e), VM_CONSOLE_RING);
@@ -141,6 +141,8 @@ static void vm_prepared(struct vm *v)
 	v->started = clock_now();
 	if (vm_spawn(v)) {
 		v->phase = VM_RUNNING;
+		v->beat = 0;
+		vm_watch_start(v);
 		vm_drain(v);			/* arms the rings */
 		shell_vm_changed(v);
 		return;
@@ -154,8 +156,7 @@ static void vm_prepared(struct vm *v)
 
 /* --- end --- */
 
-/* The monitor has ended, or is to end now: take everything back, say so, and clean its memory. */
-static void vm_ended(struct vm *v, enum vm_exit exit, const char *reason)
+void vm_ended(struct vm *v, enum vm_exit exit, const char *reason)
 {
 	bool failed = exit == VM_EXIT_CRASH || exit == VM_EXIT_MONITOR || exit == VM_EXIT_REFUSED;
 
@@ -164,6 +165,7 @@ static void vm_ended(struct vm *v, enum vm_exit exit, const char *reason)
 	v->consumed = vm_consumed(v);
 	child_end(&v->child);
 	event_timer_cancel(&v->timer);
+	event_timer_cancel(&v->watchdog);
 	v->ended = true;
 	v->last_exit = exit;
 	str_copy(v->last_reason, sizeof(v->last_reason), reason);

@@ -30,6 +30,13 @@ enum vm_phase { VM_STOPPED, VM_PREPARING, VM_RUNNING, VM_CLEANING, VM_WAITING, V
 /* How far stopping has come. */
 enum vm_stopping { VM_STOP_NO, VM_STOP_BUTTON, VM_STOP_ASKED };
 
+/* What the watchdog remembers of a thread. */
+struct vm_watch {
+	uint32_t beat;			/* its last answer                                         */
+	uint64_t since;			/* when that was seen, TSC                                 */
+	uint64_t consumed;		/* CPU ticks of the thread then                            */
+};
+
 struct vm {
 	const struct config_vm *config;
 	unsigned index;			/* in the configuration; its console is index + 1          */
@@ -51,6 +58,10 @@ struct vm {
 	unsigned ram_count;
 	unsigned scrub_piece;		/* PREPARING, CLEANING: how far ...                        */
 	uint64_t scrub_offset;		/* ... its memory has been cleaned                         */
+
+	uint32_t beat;			/* the last one that was asked for                         */
+	struct vm_watch watch[VM_CPUS];
+	struct event_timer watchdog;
 
 	struct policy policy;
 	struct event_timer timer;	/* the restart pause, or the patience with its stopping    */
@@ -96,8 +107,19 @@ void vm_start_or_say(struct vm *v);
  */
 const char *vm_stop(struct vm *v, bool force, bool again) MUST_USE;
 #define VM_PATIENCE_MS	20000u
+/* The monitor has ended, or is to end now: take everything back, say so, and clean its memory. */
+void vm_ended(struct vm *v, enum vm_exit exit, const char *reason);
 /* Its memory is clean, in VM_PREPARING or VM_CLEANING. */
 void vm_scrubbed(struct vm *v);
+
+/* --- vm_watch.c --- */
+
+/* Ask the threads of its monitor for a sign of life, and for up-to-date counters. */
+void vm_beat(struct vm *v);
+/* Its monitor has been started: watch it, if the configuration wants that. */
+void vm_watch_start(struct vm *v);
+/* The handler of vm.watchdog. */
+void vm_watchdog(void *arg);
 
 /* --- vm_spawn.c --- */
 
