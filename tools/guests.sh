@@ -76,6 +76,18 @@ initramfs() {
 	for module in acpi/button input/evdev; do
 		cp "$work"/kernel/lib/modules/*/kernel/drivers/$module.ko "$root/lib/"
 	done
+	# The drivers of virtio devices, in the order in which rcS loads them.
+	: >"$root/etc/virtio"
+	for module in drivers/virtio/virtio_ring drivers/virtio/virtio drivers/virtio/virtio_pci_modern_dev \
+		drivers/virtio/virtio_pci_legacy_dev drivers/virtio/virtio_pci drivers/char/hw_random/rng-core \
+		drivers/char/hw_random/virtio-rng drivers/block/virtio_blk drivers/char/virtio_console \
+		net/core/failover drivers/net/net_failover drivers/net/virtio_net drivers/virtio/virtio_balloon; do
+		# A driver that this kernel has built in is no file.
+		for file in "$work"/kernel/lib/modules/*/kernel/$module.ko; do
+			[ ! -f "$file" ] || cp "$file" "$root/lib/"
+		done
+		echo "${module##*/}" >>"$root/etc/virtio"
+	done
 	cp tools/guest/inittab tools/guest/rcS tools/guest/profile "$root/etc/"
 	cp tools/guest/power "$root/etc/acpi/PWRF/00000080"
 	chmod -R u=rwX,go=rX "$root"
