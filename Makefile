@@ -47,10 +47,10 @@ ROOT_SRC := acpi.c blob.c child.c clock.c command.c config.c config_prop.c conso
 VMM_SRC := acpi.c bus.c console.c cpuid.c cr.c emulate.c exit.c exit_cpu.c gmem.c gwalk.c inject.c insn.c insn_alu.c \
 	insn_exec.c insn_mem.c insn_operand.c insn_seg.c insn_stack.c insn_string.c insn_table.c irqchip.c layout.c \
 	lock.c log.c main.c mmio.c mp.c msr.c pio.c pvclock.c retire.c timer.c trace.c vcpu.c vector.c vm.c
-DEV_SRC := board.c i8042.c ioapic.c lapic.c lapic_ipi.c lapic_irq.c lapic_timer.c misc.c pci.c pci_cfg.c pic.c pit.c \
+DEV_SRC := board.c i8042.c ioapic.c lapic.c lapic_ipi.c lapic_irq.c lapic_timer.c misc.c msix.c pci.c pci_cfg.c pic.c pit.c \
 	pm.c rtc.c uart.c
 LOAD_SRC := linux.c
-VIRTIO_SRC := vq.c vq_packed.c vq_split.c
+VIRTIO_SRC := devices.c rng.c virtio.c virtio_pci.c vq.c vq_packed.c vq_split.c
 SERIAL_SRC := main.c uart.c
 
 KERNEL := $(addprefix boot/,$(BOOT)) $(addprefix arch/x86/,$(X86)) $(addprefix arch/vmx/,$(VMX)) \

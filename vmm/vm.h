@@ -8,6 +8,7 @@
 #include <dev/board.h>
 #include <lib/base.h>
 #include <svc/vm.h>
+#include <virtio/devices.h>
 
 #include "cpuid.h"
 #include "gmem.h"
@@ -25,6 +26,7 @@ struct vm {
 
 	struct lock dev_lock;			/* guards board, msr_log and the next four */
 	struct board board;
+	struct vm_virtio virtio;
 	struct timer flush;			/* when collected console output is signalled at the latest */
 	struct timer input_retry;		/* the guest has room for console input again               */
 	_Atomic uint32_t output_collected;	/* console output that root has not been told of            */

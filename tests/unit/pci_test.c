@@ -39,7 +39,7 @@ static void dev_cfg_wrote(struct pci_func *f, unsigned off, unsigned size)
 }
 
 static const struct bus_ops dev_ops = { dev_read, NULL };
-static const struct pci_ops dev_pci_ops = { dev_cfg_wrote };
+static const struct pci_ops dev_pci_ops = { .cfg_wrote = dev_cfg_wrote };
 static struct pci_func func[3];
 
 static int setup(void **state)

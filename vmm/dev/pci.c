@@ -37,9 +37,9 @@ static struct pci_func *func_find(const struct pci *p, unsigned devfn)
 
 static uint64_t config_read(const struct pci *p, unsigned bus, unsigned devfn, unsigned reg, unsigned size)
 {
-	const struct pci_func *f = bus ? NULL : func_find(p, devfn);
+	struct pci_func *f = bus ? NULL : func_find(p, devfn);
 
-	return f && range_inside(reg, size, PCI_CFG_SIZE) ? pci_cfg_read(f, reg, size) : ~0ull;
+	return f && range_inside(reg, size, PCI_CFG_SIZE) ? pci_cfg_guest_read(f, reg, size) : ~0ull;
 }
 
 static void config_write(struct pci *p, unsigned bus, unsigned devfn, unsigned reg, unsigned size, uint64_t val)
@@ -140,6 +140,33 @@ bool pci_add(struct pci *p, struct pci_func *f)
 	return true;
 }
 
+/* @size bytes at a multiple of @size in [*@next, @end); 0: there is no room. */
+static uint64_t place(uint64_t *next, uint64_t end, uint64_t size)
+{
+	uint64_t at = align_up(*next, size);
+
+	if (at + size > end)
+		return 0;
+	*next = at + size;
+	return at;
+}
+
+bool pci_place(struct pci *p, struct pci_func *f)
+{
+	bool all = true;
+
+	for (unsigned n = 0; n < PCI_BARS; n++) {
+		const struct pci_bar *b = &f->bar[n];
+
+		if (!b->size)
+			continue;
+		f->placed[n] = b->io ? place(&p->free_io, PCI_IO_END, b->size) : place(&p->free_mem, PCI_MEM_END, b->size);
+		all = all && f->placed[n];
+	}
+	pci_cfg_reset(f);
+	return all;
+}
+
 void pci_reset(struct pci *p)
 {
 	p->s = (struct pci_state){ 0 };
@@ -151,7 +178,8 @@ void pci_reset(struct pci *p)
 
 void pci_init(struct pci *p, const struct dev_env *env, struct bus *pio, struct bus *mmio)
 {
-	*p = (struct pci){ .env = *env, .pio = pio, .mmio = mmio, .func_count = 1, .func = { &p->bridge } };
+	*p = (struct pci){ .env = *env, .pio = pio, .mmio = mmio, .func_count = 1, .func = { &p->bridge },
+			   .free_io = PCI_IO_BASE, .free_mem = PCI_MEM_BASE };
 	p->bridge = (struct pci_func){ .rows = bridge_rows, .row_count = ARRAY_LEN(bridge_rows), .bus = p };
 	pci_cfg_init(&p->bridge);
 }

@@ -36,9 +36,13 @@ struct pci_bar {
 
 struct pci_func;
 
-/* Optional side effects of configuration accesses of a device.  @off and @size: what the guest wrote, already stored. */
+/*
+ * Optional side effects of configuration accesses of a device.  @off and @size: what the guest wrote, already stored, or what
+ * it is about to read.
+ */
 struct pci_ops {
 	void (*cfg_wrote)(struct pci_func *f, unsigned off, unsigned size);
+	void (*cfg_reading)(struct pci_func *f, unsigned off, unsigned size);
 };
 
 struct pci_func {
@@ -52,6 +56,7 @@ struct pci_func {
 	/* owned by pci.c */
 	uint8_t cfg[PCI_CFG_SIZE], writable[PCI_CFG_SIZE], w1c[PCI_CFG_SIZE];
 	uint64_t mapped[PCI_BARS];		/* where each BAR is on its bus now, PCI_UNMAPPED */
+	uint64_t placed[PCI_BARS];		/* what each BAR holds after a reset: pci_place() */
 	bool intx;				/* level of its INTx pin */
 	struct pci *bus;
 };
@@ -69,6 +74,7 @@ struct pci {
 	struct pci_func bridge;			/* device 0 */
 	struct bus *pio, *mmio;
 	struct dev_env env;
+	uint64_t free_io, free_mem;		/* where pci_place() puts the next BAR */
 };
 
 extern const struct bus_ops pci_port_ops;	/* dev = struct pci, PCI_PORT_LEN ports, up to 4 bytes wide */
@@ -78,6 +84,15 @@ void pci_init(struct pci *p, const struct dev_env *env, struct bus *pio, struct 
 void pci_reset(struct pci *p);
 /* Put @f, whose memory stays the caller's, on the bus.  False: devfn taken or bus full. */
 bool pci_add(struct pci *p, struct pci_func *f) MUST_USE;
+/*
+ * Give the BARs of @f addresses, as firmware would; decoding stays off.  False: there is no room for all of them, and those have
+ * none.
+ */
+bool pci_place(struct pci *p, struct pci_func *f) MUST_USE;
+#define PCI_IO_BASE	0xc000ull		/* BARs of ports: 0xc000 ... 0xffff */
+#define PCI_IO_END	0x10000ull
+#define PCI_MEM_BASE	0xc0000000ull		/* BARs of memory: the window of the DSDT */
+#define PCI_MEM_END	0xfec00000ull
 /* Drive the INTx pin of @f.  Its line is pci_gsi(f): GSI 16 + (device + pin - 1) % 8; the _PRT must say the same. */
 void pci_intx_set(struct pci_func *f, bool level);
 unsigned pci_gsi(const struct pci_func *f);

@@ -97,15 +97,31 @@ void pci_cfg_reset(struct pci_func *f)
 		f->cfg[i] = 0;
 	for (unsigned i = 0; i < f->row_count; i++)
 		put(f->cfg, f->rows[i].off, f->rows[i].size, f->rows[i].reset);
-	for (unsigned n = 0; n < PCI_BARS; n++)
-		if (f->bar[n].size)
-			put(f->cfg, PCI_BAR0 + 4 * n, 4, bar_flags(&f->bar[n]));
+	for (unsigned n = 0; n < PCI_BARS; n++) {
+		if (!f->bar[n].size)
+			continue;
+		put(f->cfg, PCI_BAR0 + 4 * n, 4, (uint32_t)f->placed[n] | bar_flags(&f->bar[n]));
+		if (f->bar[n].wide && n + 1 < PCI_BARS)
+			put(f->cfg, PCI_BAR0 + 4 * (n + 1), 4, (uint32_t)(f->placed[n] >> 32));
+	}
 	bars_update(f);
 }
 
 uint32_t pci_cfg_read(const struct pci_func *f, unsigned reg, unsigned size)
 {
 	return get(f->cfg, reg, size);
+}
+
+uint32_t pci_cfg_guest_read(struct pci_func *f, unsigned reg, unsigned size)
+{
+	if (f->ops && f->ops->cfg_reading)
+		f->ops->cfg_reading(f, reg, size);
+	return get(f->cfg, reg, size);
+}
+
+void pci_cfg_set(struct pci_func *f, unsigned reg, unsigned size, uint32_t val)
+{
+	put(f->cfg, reg, size, val);
 }
 
 static bool touches(unsigned reg, unsigned size, unsigned first, unsigned len)

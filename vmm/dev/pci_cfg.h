@@ -16,6 +16,7 @@ enum pci_reg {
 #define PCI_COMMAND_MASTER	0x0004
 #define PCI_COMMAND_INTX_OFF	0x0400
 #define PCI_STATUS_INTX		0x08		/* in the low byte of the status */
+#define PCI_STATUS_CAPS		0x10
 
 /* Build the masks from the rows and the BARs, then reset. */
 void pci_cfg_init(struct pci_func *f);
@@ -24,6 +25,10 @@ void pci_cfg_reset(struct pci_func *f);
 
 /* @reg + @size <= PCI_CFG_SIZE, @size 1 ... 4. */
 uint32_t pci_cfg_read(const struct pci_func *f, unsigned reg, unsigned size);
+/* As the guest reads: the device is asked first. */
+uint32_t pci_cfg_guest_read(struct pci_func *f, unsigned reg, unsigned size);
+/* Store @val as the device itself, masks or not. */
+void pci_cfg_set(struct pci_func *f, unsigned reg, unsigned size, uint32_t val);
 /* As the guest writes: masks apply, BARs move, the device is told. */
 void pci_cfg_write(struct pci_func *f, unsigned reg, unsigned size, uint32_t val);
 
