@@ -45,9 +45,11 @@ RESETS_AT_START = 1
 LOG_MARKS = [                   # what a line of the log means; the first that matches counts
     (re.compile(rb"ACPI control: soft power off|Shutdown port: shutdown requested"), Status.POWER_OFF, "power-off"),
     (re.compile(rb"exception with no resolution"), Status.RESET, "the machine was reset (triple fault)"),
-    (re.compile(rb"\[CPU0 *\] WARNING: HLT instruction with IF=0"), Status.HALTED, "CPU 0 is halted with interrupts off"),
     (re.compile(rb">>PANIC<< (.*)"), Status.EMULATOR_DIED, "Bochs: {}"),
 ]
+# Said of guests, too, whose HLT leaves them: the machine has stopped if no word follows.
+HALT = re.compile(rb"\[CPU0 *\] WARNING: HLT instruction with IF=0")
+HALTED_POLLS = 15
 RESET = re.compile(rb"bx_pc_system_c::Reset\(")
 
 
@@ -66,7 +68,7 @@ class BochsSession(Session):
         super().__init__([find(), "-q", "-f", str(self.files["config"]), "-rc", str(self.files["rc"])], sink, on_line)
         self.settings = {"image": image, "memory": memory // MIB, "model": model or MODELS[on], "cpus": cpus, "ips": ips, "share": SHARE,
                          "log": self.files["log"]}
-        self.log_read, self.resets = 0, 0
+        self.log_read, self.resets, self.halts = 0, 0, 0
 
     def start(self):
         with socket.create_server(("127.0.0.1", 0)) as server:
@@ -128,6 +130,7 @@ class BochsSession(Session):
             return
         lines = text[:text.rfind(b"\n") + 1]
         self.log_read += len(lines)
+        self.halts += len(HALT.findall(lines))
         self.resets += len(RESET.findall(lines))
         if self.resets > RESETS_AT_START:
             self.conclude(Status.RESET, "the machine was reset (reboot)")
@@ -145,6 +148,8 @@ class BochsSession(Session):
     def poll(self):
         super().poll()
         self.read_log()
+        if self.halts and (self.verdict or self.silent_polls >= HALTED_POLLS):
+            self.conclude(Status.HALTED, "CPU 0 is halted with interrupts off")
 
     def emulator_gone(self):
         self.process.wait()
