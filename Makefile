@@ -76,7 +76,8 @@ CFLAGS    := -std=c11 $(WARN) -O2 -g -ffreestanding -mgeneral-regs-only -fno-sta
 ifeq ($(DEBUG),1)
 CFLAGS    += -DDEBUG
 endif
-KCFLAGS   := $(CFLAGS) -mcmodel=kernel -mno-red-zone
+# Indirect branches end at ENDBR64; a jump table's do not, and are marked as exempt, which the kernel does not allow.
+KCFLAGS   := $(CFLAGS) -mcmodel=kernel -mno-red-zone -fcf-protection=branch -fno-jump-tables
 UCFLAGS   := $(CFLAGS)
 ASFLAGS   := -f elf64 -g -F dwarf -Wall -Werror -I$(B)/ -Iinclude/
 LDFLAGS   := -nostdlib -static -z max-page-size=4096 -z noexecstack --build-id=none --fatal-warnings

@@ -34,6 +34,10 @@ static void control_init(void)
 	write_cr4(cr4);
 	write_cr0(CR0_PE | CR0_MP | CR0_ET | CR0_NE | CR0_WP | CR0_AM | CR0_PG);
 	wrmsr(MSR_EFER, EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE);
+	if (cpu_has(FEATURE_IBT)) {
+		write_cr4(cr4 | CR4_CET);	/* after CR0.WP, without which it faults */
+		wrmsr(MSR_IA32_S_CET, S_CET_ENDBR_EN);
+	}
 	pat_init();
 	__asm__ volatile("mov %0, %%dr7" : : "r"(DR7_INIT));
 	__asm__ volatile("mov %0, %%dr6" : : "r"(DR6_INIT));

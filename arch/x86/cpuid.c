@@ -29,6 +29,7 @@ static const struct feature_row rows[] = {
 	[FEATURE_SMEP]          = { "smep",         CPUID_EXT_FEATURES, 0, EBX, 7 },
 	[FEATURE_SMAP]          = { "smap",         CPUID_EXT_FEATURES, 0, EBX, 20 },
 	[FEATURE_UMIP]          = { "umip",         CPUID_EXT_FEATURES, 0, ECX, 2 },
+	[FEATURE_IBT]           = { "ibt",          CPUID_EXT_FEATURES, 0, EDX, 20 },
 	[FEATURE_XSAVE]         = { "xsave",        CPUID_FEATURES,     0, ECX, 26 },
 	[FEATURE_XSAVEOPT]      = { "xsaveopt",     CPUID_XSAVE,        1, EAX, 0 },
 	[FEATURE_1G_PAGES]      = { "1g-pages",     CPUID_EXT_AMD,      0, EDX, 26 },

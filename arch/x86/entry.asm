@@ -68,6 +68,7 @@
 ; A call that returns is left again by the shortest way: kernel_hypercall() has kept RBX, RBP and R12 to R15.
         align   64
 syscall_entry:
+        endbr64
         swapgs
         mov     [gs:CPU_SCRATCH], rcx
         mov     rcx, [gs:CPU_FRAME]
@@ -224,12 +225,13 @@ cpu_resume_vcpu:
         call    vcpu_resume             ; never returns; the call aligns the stack as C wants it
         ud2
 
-; 256 stubs of 16 bytes: push an error code where the CPU has not, and the vector.
+; 256 stubs of 16 bytes, which the longest fills: push an error code where the CPU has not, and the vector.
         align   16
 vector_stubs:
 %assign vector 0
 %rep    256
         align   16
+        endbr64
 %if vector >= 32 || !((ERROR_CODE_VECTORS >> vector) & 1)
         push    0
 %endif
@@ -244,3 +246,4 @@ vector_stubs:
 %assign vector vector + 1
 %endrep
         align   16
+        times   256 * 16 - ($ - vector_stubs) int3      ; none is longer

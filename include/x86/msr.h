@@ -31,6 +31,7 @@
 #define MSR_IA32_VMX_TRUE_PROCBASED_CTLS 0x0000048eu
 #define MSR_IA32_VMX_TRUE_EXIT_CTLS	0x0000048fu
 #define MSR_IA32_VMX_TRUE_ENTRY_CTLS	0x00000490u
+#define MSR_IA32_S_CET			0x000006a2u
 #define MSR_IA32_TSC_DEADLINE		0x000006e0u
 #define MSR_X2APIC_BASE			0x00000800u	/* + xAPIC register offset / 16 */
 #define MSR_IA32_XSS			0x00000da0u
@@ -50,6 +51,9 @@
 #define APIC_BASE_BSP			BIT(8)
 #define APIC_BASE_X2APIC		BIT(10)
 #define APIC_BASE_ENABLE		BIT(11)
+
+/* IA32_S_CET.  SDM, "Control-Flow Enforcement Technology (CET)". */
+#define S_CET_ENDBR_EN			BIT(2)		/* indirect branches must end at ENDBR64 */
 
 /* EFER */
 #define EFER_SCE			BIT(0)
