@@ -49,7 +49,7 @@ VMM_SRC := acpi.c bus.c console.c cpuid.c cr.c emulate.c exit.c exit_cpu.c gmem.
 	lock.c log.c main.c mmio.c mp.c msr.c pio.c pvclock.c retire.c timer.c trace.c vcpu.c vector.c vm.c
 DEV_SRC := board.c i8042.c ioapic.c lapic.c lapic_ipi.c lapic_irq.c lapic_timer.c misc.c msix.c pci.c pci_cfg.c pic.c pit.c \
 	pm.c rtc.c uart.c
-LOAD_SRC := linux.c
+LOAD_SRC := elf.c linux.c load.c multiboot.c multiboot2.c place.c pvh.c
 VIRTIO_SRC := devices.c rng.c virtio.c virtio_pci.c vq.c vq_packed.c vq_split.c
 SERIAL_SRC := main.c uart.c
 

@@ -12,9 +12,12 @@ needs stands in comments of its source, one `key: value` each:
 	expect: panic				the run must end so instead of with DONE: panic, cannot-run, reset, power-off
 	vm-memory: 64M				of the guest (tests/guest)
 	vm-cpus: 4				of the guest (default 1)
+	vm-cmdline: text			its command line
+	vm-modules: path "command line" ...	files that go along with its kernel
 
 Each runs in QEMU on an AMD CPU and, as user-vmx or guest-vmx, in Bochs on one of Intel."""
 import re
+import shlex
 import tempfile
 from pathlib import Path
 
@@ -23,7 +26,7 @@ from trivetlib.session import Session, Status
 
 TREE = config.TREE
 ENDS = {"panic": Status.PANIC, "cannot-run": Status.CANNOT_RUN, "reset": Status.RESET, "power-off": Status.POWER_OFF}
-KEY = re.compile(r"^(?:/\*|//|;|\s\*)?\s*(cmdline|memory|cpus|cpu|modules|expect|vm-memory|vm-cpus): *(.*?) *(?:\*/)?$", re.M)
+KEY = re.compile(r"^(?:/\*|//|;|\s\*)?\s*(cmdline|memory|cpus|cpu|modules|expect|vm-memory|vm-cpus|vm-cmdline|vm-modules): *(.*?) *(?:\*/)?$", re.M)
 RESULT = re.compile(rb"(PASS|FAIL|SKIP): *(.*)")
 
 
@@ -42,7 +45,9 @@ def user_layout(path, wish):
 
 def guest_layout(path, wish):
     """The whole system with one VM, whose kernel is @path and whose end is the end of the machine."""
-    vm = config.Vm(name="test", memory=config.parse_size(wish.get("vm-memory", "64M")), kernel=path, initrd=None, cmdline="",
+    words = shlex.split(wish.get("vm-modules", ""))
+    modules = [config.Module(TREE / file, text) for file, text in zip(words[::2], words[1::2])]
+    vm = config.Vm(name="test", memory=config.parse_size(wish.get("vm-memory", "64M")), kernel=path, modules=modules, cmdline=wish.get("vm-cmdline", ""),
                    cpus=int(wish.get("vm-cpus", 1)), priority=100, budget_us=0, period_us=0, restart="never", autostart=True, cpu_list=[],
                    exclusive=False, restart_limit=5, watchdog_us=0)
     system = config.System(path=path, when_all_stopped="poweroff", cmdline=wish.get("cmdline", ""), prefix=1, front="test", machine_cpus=None,

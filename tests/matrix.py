@@ -73,7 +73,7 @@ def words_off(cell):
 
 def plan_of(cell):
     kernel, initrd = config.GUESTS / "linux-cloud", config.GUESTS / "busybox"
-    vm = config.Vm("matrix", GUEST_MEMORY, kernel, initrd, CMDLINE, 1, 100, 0, 0, "never", True)
+    vm = config.Vm("matrix", GUEST_MEMORY, kernel, [config.Module(initrd)], CMDLINE, 1, 100, 0, 0, "never", True)
     system = config.System(kernel, "poweroff", "", 1, "matrix", [vm])
     return layout.make(system, append=f"off={words_off(cell)}" if cell.off else "")
 

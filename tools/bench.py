@@ -50,7 +50,7 @@ def bare(kernel, cmdline, icount):
 
 
 def system(kernel, cmdline):
-    vm = config.Vm("bench", MEMORY, kernel, INITRD, cmdline, 1, 100, 0, 0, "never", True)
+    vm = config.Vm("bench", MEMORY, kernel, [config.Module(INITRD)], cmdline, 1, 100, 0, 0, "never", True)
     return config.System(kernel, "poweroff", "", 1, "bench", [vm])
 
 

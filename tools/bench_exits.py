@@ -51,7 +51,7 @@ def run(who, command):
 
 def trivet(work, options=()):
     """The figures under Trivet; @options: more of QEMU's."""
-    vm = config.Vm("perf", GUEST_MEMORY, GUEST, None, "", 1, 100, 0, 0, "never", True)
+    vm = config.Vm("perf", GUEST_MEMORY, GUEST, [], "", 1, 100, 0, 0, "never", True)
     plan = layout.make(config.System(GUEST, "poweroff", "", 1, "perf", [vm]))
     modules = work / "modules"
     modules.write_bytes(bundle.pack([(m.name, m.content()) for m in plan.modules]))

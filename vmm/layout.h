@@ -35,7 +35,9 @@
 #define LAYOUT_MIN		(16 * MIB)	/* least memory of a guest */
 
 /* What the loader leaves in low memory for the kernel's first instructions. */
-#define LAYOUT_BOOT_GDT		0x10000ull
+#define LAYOUT_BOOT		0x10000ull
+#define LAYOUT_BOOT_SIZE	0x20000ull
+#define LAYOUT_BOOT_GDT		LAYOUT_BOOT
 #define LAYOUT_BOOT_PARAMS	0x11000ull
 #define LAYOUT_BOOT_TABLES	0x12000ull	/* six pages */
 #define LAYOUT_BOOT_CMDLINE	0x20000ull

@@ -6,7 +6,8 @@
  *
  * It holds capabilities to its own VM and to nothing else; whatever goes wrong in here ends this VM only.
  */
-#include <load/linux.h>
+#include <load/load.h>
+#include <rt/fmt.h>
 #include <rt/log.h>
 #include <rt/start.h>
 #include <rt/string.h>
@@ -22,10 +23,10 @@
 /* Host-virtual addresses. */
 #define HOST_PAGES	VM_HOST_FREE		/* state pages of the vCPUs */
 #define HOST_KERNEL	0x001000000000ull
-#define HOST_INITRD	0x002000000000ull
+#define HOST_MODULE	0x002000000000ull
 #define HOST_RAM	0x010000000000ull	/* aligned for the largest pages */
 
-#define INITRD_WINDOW	(16 * MIB)		/* of the initrd, mapped at a time: page tables for all of it could exceed the quota */
+#define MODULE_WINDOW	(16 * MIB)		/* of a module, mapped at a time: page tables for all of it could exceed the quota */
 
 /* BIOS data area: what old code looks up in low memory. */
 #define BDA_EBDA_SEGMENT	0x40eull
@@ -200,18 +201,20 @@ static const uint8_t *module_map(struct setup *s, const char *name, uint64_t add
 	return NULL;
 }
 
-/* Copy the initrd to guest-physical address @gpa. */
-static bool initrd_copy(struct setup *s, uint64_t gpa)
+/* Copy module @index to guest-physical address @gpa. */
+static bool module_copy(struct setup *s, unsigned index, uint64_t gpa)
 {
-	uint64_t size = s->config->initrd_size;
+	uint64_t size = s->config->module[index].size;
+	char name[12];
 
-	for (uint64_t done = 0; done < size; done += INITRD_WINDOW) {
-		uint64_t len = min_u64(size - done, INITRD_WINDOW);
-		const uint8_t *window = module_map(s, "initrd", HOST_INITRD, done, len);
+	fmt_buf(name, sizeof(name), "module%u", index);
+	for (uint64_t done = 0; done < size; done += MODULE_WINDOW) {
+		uint64_t len = min_u64(size - done, MODULE_WINDOW);
+		const uint8_t *window = module_map(s, name, HOST_MODULE, done, len);
 
 		if (!window || !gmem_write(&vm.mem, (gpa_t){ gpa + done }, window, len))
 			return false;
-		(void)sys_mem_unmap(s->domain, HOST_INITRD, align_up(len, PAGE_SIZE));
+		(void)sys_mem_unmap(s->domain, HOST_MODULE, align_up(len, PAGE_SIZE));
 	}
 	return true;
 }
@@ -219,10 +222,10 @@ static bool initrd_copy(struct setup *s, uint64_t gpa)
 static void explain(const struct vm_config *c, const struct load_error *e)
 {
 	bool kernel = str_equal(e->file, "kernel"), initrd = str_equal(e->file, "initrd");
-	const char *name = kernel ? c->kernel_name : initrd ? c->initrd_name : "", *space = *name ? " " : "";
+	const char *name = kernel ? c->kernel_name : initrd ? c->module[0].name : "", *space = *name ? " " : "";
 
-	if (e->no_bzimage)
-		(void)vm_stop(&vm, VM_EXIT_REFUSED, "kernel %s: no bzImage, this is %s", name, e->text);
+	if (e->unknown)
+		(void)vm_stop(&vm, VM_EXIT_REFUSED, "kernel %s: this is %s; expected " LOAD_ACCEPTED, name, e->text);
 	else if (e->need)
 		(void)vm_stop(&vm, VM_EXIT_REFUSED, "%s%s%s: %s (%llu KiB needed, %llu KiB there)", e->file, space, name,
 			      e->text, (unsigned long long)(e->need + KIB - 1) / KIB, (unsigned long long)e->have / KIB);
@@ -232,27 +235,31 @@ static void explain(const struct vm_config *c, const struct load_error *e)
 		(void)vm_stop(&vm, VM_EXIT_REFUSED, "%s%s%s: %s", e->file, space, name, e->text);
 }
 
-/* Kernel and initrd into guest memory; afterwards the modules are out of reach again. */
-static bool guest_load(struct setup *s, struct linux_entry *entry)
+/* Kernel and modules into guest memory; afterwards the files are out of reach again. */
+static bool guest_load(struct setup *s, struct load_entry *entry)
 {
 	const struct vm_config *c = s->config;
 	struct e820_entry map[LAYOUT_E820_MAX];
-	struct linux_boot boot = {
-		.kernel_size = c->kernel_size, .initrd_size = c->initrd_size, .cmdline = c->cmdline, .e820 = map,
+	struct load_input boot = {
+		.kernel_size = c->kernel_size, .module_count = c->module_count, .cmdline = c->cmdline, .e820 = map,
 	};
 	struct load_error err;
 	bool loaded;
 
+	for (unsigned i = 0; i < c->module_count; i++)
+		boot.module[i] = (struct load_module){ c->module[i].size, c->cmdline + c->module[i].args };
 	boot.e820_count = layout_e820(c->memory, map);
 	boot.rsdp = firmware_place();
 	boot.kernel = module_map(s, "kernel", HOST_KERNEL, 0, c->kernel_size);
 	if (!boot.kernel)
 		return false;
-	loaded = linux_load(&vm.mem, &boot, entry, &err);
+	loaded = load_kernel(&vm.mem, &boot, entry, &err);
 	if (!loaded)
 		explain(c, &err);
 	(void)sys_mem_unmap(s->domain, HOST_KERNEL, align_up(c->kernel_size, PAGE_SIZE));
-	return loaded && initrd_copy(s, entry->initrd);
+	for (unsigned i = 0; i < c->module_count && loaded; i++)
+		loaded = module_copy(s, i, entry->module[i]);
+	return loaded;
 }
 
 /* Everything up to the first instruction of the guest. */
@@ -262,7 +269,7 @@ static bool machine_make(struct setup *s)
 		.shared = vm.shared, .root = vm.root, .info = rt_info(), .config = s->config, .ram = (uint8_t *)HOST_RAM,
 		.host_cpuid = cpuid,
 	};
-	struct linux_entry entry;
+	struct load_entry entry;
 
 	if (!s->config->cpus || s->config->cpus > VM_CPUS) {
 		(void)vm_stop(&vm, VM_EXIT_REFUSED, "cpus: %u virtual CPUs; this monitor can run 1 to %u", s->config->cpus, VM_CPUS);
@@ -273,7 +280,7 @@ static bool machine_make(struct setup *s)
 	atomic_store(&vm.shared->status.state, VM_STATE_LOADING);
 	if (!guest_load(s, &entry))
 		return false;
-	vcpu_enter_linux(&vcpus[0], &entry);
+	vcpu_enter_kernel(&vcpus[0], &entry);
 	return true;
 }
 

@@ -2,7 +2,7 @@
 /* A virtual CPU's thread: enter, handle the exit, decide what is injected, sleep while the guest halts or is not started. */
 #include "vcpu.h"
 
-#include <load/linux.h>
+#include <load/load.h>
 #include <rt/sys.h>
 #include <rt/time.h>
 #include <x86/cr.h>
@@ -110,22 +110,27 @@ void vcpu_start(struct vcpu *v, uint8_t vector)
 	p->dirty |= TV_REGS_RIP | TV_REGS_SEG;
 }
 
-void vcpu_enter_linux(struct vcpu *v, const struct linux_entry *e)
+void vcpu_enter_kernel(struct vcpu *v, const struct load_entry *e)
 {
 	const struct tv_segment data = { e->ds, SEG_DATA | SEG_DB | SEG_G, UINT32_MAX, 0 };
 	struct tv_exit_page *p = v->page;
 
 	p->rip = e->rip;
+	p->gpr[TV_RAX] = e->rax;
+	p->gpr[TV_RBX] = e->rbx;
 	p->gpr[TV_RSI] = e->rsi;
 	p->gpr[TV_RSP] = e->rsp;
 	p->gpr[TV_RDX] = 0;
-	p->cr0 = CR0_PE | CR0_PG | CR0_ET | CR0_NE | CR0_WP;
-	p->cr3 = e->cr3;
-	p->cr4 = CR4_PAE;
-	p->efer = EFER_LME | EFER_LMA;
+	p->cr0 = CR0_PE | CR0_ET;
+	if (e->long_mode) {
+		p->cr0 |= CR0_PG | CR0_WP | CR0_NE;
+		p->cr3 = e->cr3;
+		p->cr4 = CR4_PAE;
+		p->efer = EFER_LME | EFER_LMA;
+	}
 	for (unsigned i = TV_ES; i <= TV_GS; i++)
 		p->seg[i] = data;
-	p->seg[TV_CS] = (struct tv_segment){ e->cs, SEG_CODE | SEG_L | SEG_G, UINT32_MAX, 0 };
+	p->seg[TV_CS] = (struct tv_segment){ e->cs, SEG_CODE | (e->long_mode ? SEG_L : SEG_DB) | SEG_G, UINT32_MAX, 0 };
 	p->gdtr = (struct tv_table){ e->gdt_base, e->gdt_limit, 0 };
 	p->idtr = (struct tv_table){ 0, 0, 0 };
 	lapic_mmio_write(&v->lapic, APIC_SVR, 4, SVR_FIRMWARE);

@@ -64,9 +64,9 @@ void vcpu_init_registers(struct vcpu *v);
 /* A SIPI: real mode, at the first byte of page @vector. */
 void vcpu_start(struct vcpu *v, uint8_t vector);
 
-struct linux_entry;
-/* The register state in which the 64-bit boot protocol enters a kernel; call after vcpu_reset_registers(). */
-void vcpu_enter_linux(struct vcpu *v, const struct linux_entry *e);
+struct load_entry;
+/* The register state in which a kernel's boot protocol enters it; call after vcpu_reset_registers(). */
+void vcpu_enter_kernel(struct vcpu *v, const struct load_entry *e);
 
 /* Run until the VM stops. */
 void vcpu_run_loop(struct vcpu *v);

@@ -7,7 +7,7 @@
  *   ram0 ...    REGION         READ WRITE EXEC      guest RAM, vm_config.ram_count pieces, 2 MiB aligned (1 GiB where that
  *                                                   large), all zero
  *   kernel      REGION         READ                 the kernel module; its first vm_config.kernel_size bytes are the file
- *   initrd      REGION         READ                 only when vm_config.initrd_size is not 0
+ *   module0 ... REGION         READ                 vm_config.module_count further files for the guest, such as its initrd
  *   ntfn        NOTIFICATION   WAIT CONTROL SIGNAL  bound to thread 0 by root
  *   root        NOTIFICATION   SIGNAL               one bit of root's: signal vm_config.root_signal, no other is allowed
  *   thread0 ... THREAD         CONTROL READ         one for each virtual CPU; all but thread 0 wait to be started and have no
@@ -36,6 +36,7 @@
 
 #define VM_CPUS			8u		/* virtual CPUs of one VM */
 #define VM_RAM_PIECES		4u
+#define VM_MODULES		4u
 #define VM_CMDLINE		1536u
 #define VM_NAME			32u
 #define VM_MODULE_NAME		64u
@@ -48,10 +49,18 @@ struct vm_ram {
 	uint32_t reserved;
 };
 
+/* A file that goes into the guest along with the kernel. */
+struct vm_module {
+	uint64_t size;				/* bytes                                                      */
+	uint32_t args;				/* its command line: offset in vm_config.cmdline              */
+	uint32_t reserved;
+	char name[VM_MODULE_NAME];		/* for messages                                               */
+};
+
 /* The configuration in the start page. */
 struct vm_config {
 	uint64_t memory;			/* bytes of guest RAM: sum of the pieces                      */
-	uint64_t kernel_size, initrd_size;	/* bytes of the files; no initrd: 0                           */
+	uint64_t kernel_size;			/* bytes of the file                                          */
 	uint64_t wall_seconds;			/* seconds since 1970-01-01 UTC at the time-stamp @wall_tsc   */
 	uint64_t wall_tsc;
 	uint64_t root_signal;			/* the bit to signal on "root"                                */
@@ -59,14 +68,17 @@ struct vm_config {
 	uint32_t ram_count;			/* 1 ... VM_RAM_PIECES, in the order of guest addresses       */
 	struct vm_ram ram[VM_RAM_PIECES];
 	uint32_t thread[VM_CPUS];		/* selectors of thread0 ...                                   */
+	uint32_t module_count;			/* 0 ... VM_MODULES                                           */
+	uint32_t reserved;
+	struct vm_module module[VM_MODULES];
 	char name[VM_NAME];
-	char kernel_name[VM_MODULE_NAME];	/* of the modules, for messages                               */
-	char initrd_name[VM_MODULE_NAME];
-	char cmdline[VM_CMDLINE];		/* for the guest kernel                                       */
+	char kernel_name[VM_MODULE_NAME];	/* of the boot module, for messages                           */
+	char cmdline[VM_CMDLINE];		/* for the guest kernel; behind its NUL, those of the modules */
 };
-_Static_assert(offsetof(struct vm_config, ram) == 56, "protocol");
-_Static_assert(offsetof(struct vm_config, name) == 152, "protocol");
-_Static_assert(sizeof(struct vm_config) == 312 + VM_CMDLINE, "protocol");
+_Static_assert(offsetof(struct vm_config, ram) == 48, "protocol");
+_Static_assert(offsetof(struct vm_config, module) == 152, "protocol");
+_Static_assert(offsetof(struct vm_config, name) == 472, "protocol");
+_Static_assert(sizeof(struct vm_config) == 568 + VM_CMDLINE, "protocol");
 _Static_assert(sizeof(struct vm_config) <= TV_START_CONFIG, "fits into the start page");
 
 /* Exit codes of thread 0. */
@@ -76,14 +88,14 @@ enum vm_exit {
 	VM_EXIT_STOPPED  = 2,	/* stopped because root asked for it                                                  */
 	VM_EXIT_CRASH    = 3,	/* the guest: triple fault, unhandled exit, halted for ever                           */
 	VM_EXIT_MONITOR  = 4,	/* the monitor found itself wrong, or the kernel refused it something                 */
-	VM_EXIT_REFUSED  = 5,	/* its input cannot be run (no bzImage, initrd too large): starting again is no use   */
+	VM_EXIT_REFUSED  = 5,	/* its input cannot be run (no kernel of a known kind, a module too large): starting again is no use   */
 	VM_EXITS
 };
 
 /* What the monitor is doing, vm_status.state. */
 enum vm_state {
 	VM_STATE_STARTING = 0,
-	VM_STATE_LOADING  = 1,	/* copies kernel and initrd   */
+	VM_STATE_LOADING  = 1,	/* copies kernel and modules  */
 	VM_STATE_RUNNING  = 2,	/* the guest has been entered */
 	VM_STATE_STOPPING = 3,
 	VM_STATES

@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-#include <load/linux.h>
+#include <load/load.h>
 #include <rt/sys.h>
 #include <x86/cr.h>
 #include <x86/msr.h>
@@ -113,8 +113,8 @@ void rig_reset(uint64_t features)
 		.xcr0_mask = XCR0_X87 | XCR0_SSE | XCR0_AVX | XCR0_AVX512 | XCR0_PKRU,
 	};
 	const struct vm_config config = { .memory = RIG_MEMORY, .cpus = 1, .wall_seconds = 1700000000 };
-	struct linux_entry entry = {
-		.rip = RIG_CODE, .rsp = 0x180000, .cr3 = 0x300000, .gdt_base = 0x310000, .gdt_limit = 31, .cs = 0x10, .ds = 0x18,
+	struct load_entry entry = {
+		.long_mode = true, .rip = RIG_CODE, .rsp = 0x180000, .cr3 = 0x300000, .gdt_base = 0x310000, .gdt_limit = 31, .cs = 0x10, .ds = 0x18,
 	};
 	uint64_t *pml4, *pdpt;
 
@@ -139,7 +139,7 @@ void rig_reset(uint64_t features)
 	assert_true(vcpu_init(&rig_cpu, &rig_vm, 0, &rig_page));
 	vcpu_reset_registers(&rig_cpu);
 	msr_firmware_mtrrs(&rig_cpu, LAYOUT_LOW_MAX);
-	vcpu_enter_linux(&rig_cpu, &entry);
+	vcpu_enter_kernel(&rig_cpu, &entry);
 
 	/* Four 1 GiB pages. */
 	pml4 = (uint64_t *)(memory + entry.cr3);

@@ -46,7 +46,7 @@ def test_no_nested_paging(watch, plan):
 
 
 def test_too_little_memory(watch, plan):
-    cannot_run(watch(plan, files=files(plan, **{"web.kernel": b"", "web.initrd": b""}), memory=8 * MIB), "memory")
+    cannot_run(watch(plan, files=files(plan, **{"web.kernel": b"", "web.module0": b""}), memory=8 * MIB), "memory")
 
 
 def test_no_modules_at_all(watch, plan):

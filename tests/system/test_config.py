@@ -3,6 +3,7 @@
 import gzip
 import re
 import shutil
+import struct
 import subprocess
 
 import pytest
@@ -73,6 +74,11 @@ ERRORS = {
     "initrd is a kernel": (f'[vm.a]\n{GOOD}initrd = "guest:linux-cloud"\n', 4, "vm.a.initrd", ["a Linux kernel (bzImage)", "expected a cpio"]),
     "initrd larger than memory": (f'[vm.a]\n{GOOD}initrd = "big.cpio"\n', 4, "vm.a.initrd", ["80M", "do not fit", "128M"]),
     "kernel larger than memory": ('[vm.a]\nmemory = "64M"\nkernel = "guest:linux-cloud"\n', 3, "vm.a.kernel", ["more than the memory, 64M"]),
+    "module without file": (f"[vm.a]\n{GOOD}modules = [{{ cmdline = 'x' }}]\n", 4, "vm.a.modules.0", ['"file" is missing']),
+    "no such module": (f"[vm.a]\n{GOOD}modules = [{{ file = 'nowhere' }}]\n", 4, "vm.a.modules.0.file", ["no such file"]),
+    "too many modules": (f"[vm.a]\n{GOOD}modules = [{', '.join(5 * ['{ file = %r }' % 'big.cpio'])}]\n", 4, "vm.a.modules", ["at most 4"]),
+    "modules for Linux": (f"[vm.a]\n{GOOD}modules = [{{ file = 'big.cpio' }}, {{ file = 'big.cpio' }}]\n", 4, "vm.a.modules", ["takes one"]),
+    "modules are a text": (f"[vm.a]\n{GOOD}modules = 'big.cpio'\n", 4, "vm.a.modules", ["a string where an array belongs"]),
     "inline table": ('vm.a = { memory = "128M", kernel = "guest:linux-cloud", foo = 1 }\n', 1, "vm.a.foo", ["unknown key"]),
     "after a long string": (f'[vm.a]\ncmdline = """a\\\n  b # no comment"""\n{GOOD}foo = 1\n', 6, "vm.a.foo", ["unknown key"]),
 }
@@ -134,6 +140,16 @@ def test_a_kernel_that_is_none_is_called_what_it_is(trivet, tmp_path, name):
     assert done.returncode == 1
     assert f"system.toml:3: vm.a.kernel: {tmp_path / name}: is {what}" in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def test_multiboot_and_pvh_kernels_are_known(trivet, tmp_path):
+    (tmp_path / "kernel").write_bytes(bytes(64) + struct.pack("<3I", 0x1badb002, 0x10000, -(0x1badb002 + 0x10000) & 0xffffffff)
+                                      + struct.pack("<5I", 0x100040, 0x100000, 0x100100, 0x100200, 0x100000) + bytes(256))
+    (tmp_path / "system.toml").write_text('[vm.a]\nmemory = "64M"\nkernel = "kernel"\nmodules = [{ file = "kernel", cmdline = "again" }]\n')
+    done = trivet("check", "--report", tmp_path / "system.toml")
+    assert done.returncode == 0, done.stderr
+    assert "multiboot 1 kernel, ends at 0x100200" in done.stdout
+    assert "again" in done.stdout
 
 
 def test_a_bzimage_with_32_bit_entry_only_is_refused(trivet, tmp_path):

@@ -77,7 +77,6 @@ static void a_full_configuration_is_read_as_written(void **state)
 	fdt_end_node(blob);
 	fdt_begin_node(blob, "vms");
 	vm_begin("vm@0", "web");
-	fdt_property_string(blob, "initrd", "rd");
 	fdt_property_string(blob, "cmdline", "console=ttyS0 quiet");
 	fdt_property_u32(blob, "priority", 7);
 	fdt_property_u32(blob, "budget-us", 5000);
@@ -88,6 +87,13 @@ static void a_full_configuration_is_read_as_written(void **state)
 	fdt_property_u32(blob, "watchdog-ms", 5000);
 	fdt_property(blob, "cpu-list", "\0\0\0\7", 4);
 	fdt_property_u32(blob, "exclusive", 1);
+	fdt_begin_node(blob, "module@0");
+	fdt_property_string(blob, "image", "rd");
+	fdt_end_node(blob);
+	fdt_begin_node(blob, "module@1");
+	fdt_property_string(blob, "image", "env");
+	fdt_property_string(blob, "cmdline", "a b");
+	fdt_end_node(blob);
 	fdt_end_node(blob);
 	fdt_end_node(blob);
 	fdt_begin_node(blob, "drivers");
@@ -107,7 +113,11 @@ static void a_full_configuration_is_read_as_written(void **state)
 	assert_string_equal(c.vm[0].name, "web");
 	assert_int_equal(c.vm[0].memory, 64 * MIB);
 	assert_string_equal(c.vm[0].kernel, "guest-kernel");
-	assert_string_equal(c.vm[0].initrd, "rd");
+	assert_int_equal(c.vm[0].module_count, 2);
+	assert_string_equal(c.vm[0].module[0].image, "rd");
+	assert_string_equal(c.vm[0].module[0].args, "");
+	assert_string_equal(c.vm[0].module[1].image, "env");
+	assert_string_equal(c.vm[0].module[1].args, "a b");
 	assert_string_equal(c.vm[0].cmdline, "console=ttyS0 quiet");
 	assert_int_equal(c.vm[0].priority, 7);
 	assert_int_equal(c.vm[0].budget_us, 5000);
@@ -136,7 +146,7 @@ static void what_is_optional_has_defaults(void **state)
 	assert_int_equal(c.vm[0].restart_limit, CONFIG_RESTART_LIMIT);
 	assert_int_equal(c.vm[0].watchdog_ms, 0);
 	assert_int_equal(c.vm[0].cpu_list.count, 0);
-	assert_string_equal(c.vm[0].initrd, "");
+	assert_int_equal(c.vm[0].module_count, 0);
 }
 
 static void unknown_property(void) { fdt_property_u32(blob, "memroy", 1); }
@@ -144,8 +154,8 @@ static void property_twice(void) { fdt_property_u32(blob, "cpus", 1); }
 static void short_number(void) { fdt_property(blob, "priority", "ab", 2); }
 static void large_number(void) { fdt_property_u32(blob, "priority", 201); }
 static void wrong_word(void) { fdt_property_string(blob, "restart", "sometimes"); }
-static void two_strings(void) { fdt_property(blob, "initrd", "a\0b", 4); }
-static void open_string(void) { fdt_property(blob, "initrd", "ab", 2); }
+static void two_strings(void) { fdt_property(blob, "cmdline", "a\0b", 4); }
+static void open_string(void) { fdt_property(blob, "cmdline", "ab", 2); }
 static void escape_string(void) { fdt_property_string(blob, "cmdline", "a\033[2J"); }
 static void budget_alone(void) { fdt_property_u32(blob, "budget-us", 5); }
 static void cpus(unsigned count, ...)
@@ -169,6 +179,29 @@ static void exclusive_root(void) { cpus(1, 0); exclusive_alone(); }
 static void short_watchdog(void) { fdt_property_u32(blob, "watchdog-ms", 999); }
 static void many_restarts(void) { fdt_property_u32(blob, "restart-limit", 9); }
 static void child_node(void) { fdt_begin_node(blob, "disk"); fdt_end_node(blob); }
+static void module_node(const char *name, const char *image, const char *cmdline)
+{
+	fdt_begin_node(blob, name);
+	fdt_property_string(blob, "image", image);
+	fdt_property_string(blob, "cmdline", cmdline);
+	fdt_end_node(blob);
+}
+static void nameless_module(void) { module_node("module@0", "", ""); }
+static void too_many_modules(void)
+{
+	for (unsigned i = 0; i <= VM_MODULES; i++)
+		module_node((const char *[]){ "module@0", "module@1", "module@2", "module@3", "module@4" }[i], "m", "");
+}
+static void long_together(void)
+{
+	static char text[VM_CMDLINE - 100], args[100];
+
+	memset(text, 'x', sizeof(text) - 1);
+	memset(args, 'y', sizeof(args) - 1);
+	fdt_property_string(blob, "cmdline", text);
+	module_node("module@0", "m", args);
+	module_node("module@1", "m", "");
+}
 static void long_string(void)
 {
 	static char text[VM_CMDLINE + 1];
@@ -188,8 +221,8 @@ static void a_bad_vm_entry_is_refused_with_its_node_and_property(void **state)
 		{ short_number, "config: /vms/vm@0: priority: expected a number of 4 bytes, found 2\n" },
 		{ large_number, "config: /vms/vm@0: priority: expected 1 to 200, found 201\n" },
 		{ wrong_word, "config: /vms/vm@0: restart: expected one of: never, on-failure, always\n" },
-		{ two_strings, "config: /vms/vm@0: initrd: expected one string\n" },
-		{ open_string, "config: /vms/vm@0: initrd: expected one string\n" },
+		{ two_strings, "config: /vms/vm@0: cmdline: expected one string\n" },
+		{ open_string, "config: /vms/vm@0: cmdline: expected one string\n" },
 		{ escape_string, "config: /vms/vm@0: cmdline: expected printable ASCII characters\n" },
 		{ long_string, "config: /vms/vm@0: cmdline: expected at most 1535 characters, found 1536\n" },
 		{ budget_alone, "config: /vms/vm@0: budget-us: expected at most period-us (0), found 5\n" },
@@ -202,6 +235,9 @@ static void a_bad_vm_entry_is_refused_with_its_node_and_property(void **state)
 		{ exclusive_root, "config: /vms/vm@0: exclusive: CPU 0 runs root and the drivers and cannot be given away\n" },
 		{ short_watchdog, "config: /vms/vm@0: watchdog-ms: expected 0 or at least 1000, found 999\n" },
 		{ many_restarts, "config: /vms/vm@0: restart-limit: expected 1 to 8, found 9\n" },
+		{ nameless_module, "config: /vms/vm@0: module 0: expected the name of a boot module\n" },
+		{ too_many_modules, "config: /vms/vm@0: more than 4 modules\n" },
+		{ long_together, "config: /vms/vm@0: cmdline: longer than 1535 characters together with those of the modules\n" },
 		{ child_node, "config: /vms/vm@0: unknown node \"disk\"\n" },
 	};
 

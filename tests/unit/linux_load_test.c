@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The bzImage loader: where things go, and what it says about files that are none. */
-/* sources: vmm/load/linux.c vmm/gmem.c vmm/layout.c */
-#include <load/linux.h>
+/* sources: vmm/load/linux.c vmm/load/load.c vmm/load/elf.c vmm/load/multiboot.c vmm/load/multiboot2.c vmm/load/place.c vmm/load/pvh.c vmm/gmem.c vmm/layout.c */
+#include <load/load.h>
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -20,8 +20,8 @@
 
 static uint8_t *ram, file[PAYLOAD + CODE_SIZE];
 static struct gmem mem;
-static struct linux_boot boot;
-static struct linux_entry entry;
+static struct load_input boot;
+static struct load_entry entry;
 static struct load_error err;
 static struct e820_entry map[LAYOUT_E820_MAX];
 
@@ -56,7 +56,7 @@ static int setup(void **state)
 		.relocatable_kernel = 1, .xloadflags = XLF_KERNEL_64, .cmdline_size = 2047, .pref_address = PREF,
 		.init_size = INIT_SIZE,
 	};
-	boot = (struct linux_boot){
+	boot = (struct load_input){
 		.kernel = file, .kernel_size = sizeof(file), .cmdline = "console=ttyS0", .rsdp = 0xe0000, .e820 = map,
 		.e820_count = layout_e820(MEMORY, map),
 	};
@@ -64,9 +64,15 @@ static int setup(void **state)
 	return 0;
 }
 
+static void initrd(uint64_t size)
+{
+	boot.module_count = 1;
+	boot.module[0] = (struct load_module){ size, "" };
+}
+
 static void refused(const char *what, const char *text)
 {
-	assert_false(linux_load(&mem, &boot, &entry, &err));
+	assert_false(load_kernel(&mem, &boot, &entry, &err));
 	assert_string_equal(err.file, what);
 	if (!strstr(err.text, text))
 		fail_msg("\"%s\" does not contain \"%s\"", err.text, text);
@@ -75,7 +81,7 @@ static void refused(const char *what, const char *text)
 static void a_kernel_goes_to_its_preferred_address_and_is_entered_at_the_64_bit_entry(void **state)
 {
 	(void)state;
-	assert_true(linux_load(&mem, &boot, &entry, &err));
+	assert_true(load_kernel(&mem, &boot, &entry, &err));
 	assert_memory_equal(ram + PREF, file + PAYLOAD, CODE_SIZE);
 	assert_int_equal(entry.rip, PREF + 0x200);
 	assert_int_equal(entry.rsi, LAYOUT_BOOT_PARAMS);
@@ -91,7 +97,7 @@ static void the_page_tables_map_4_gib_one_to_one_and_the_gdt_has_the_protocols_s
 	const uint64_t *gdt, *pml4, *pdpt;
 
 	(void)state;
-	assert_true(linux_load(&mem, &boot, &entry, &err));
+	assert_true(load_kernel(&mem, &boot, &entry, &err));
 	pml4 = (const uint64_t *)(const void *)(ram + entry.cr3);
 	pdpt = (const uint64_t *)(const void *)(ram + (pml4[0] & ~0xfffull));
 	for (uint64_t va = 0; va < 4 * GIB; va += 2 * MIB) {
@@ -108,30 +114,38 @@ static void the_page_tables_map_4_gib_one_to_one_and_the_gdt_has_the_protocols_s
 static void the_initrd_lies_as_high_as_memory_and_kernel_allow_on_a_page_of_its_own(void **state)
 {
 	(void)state;
-	boot.initrd_size = 5000;
-	assert_true(linux_load(&mem, &boot, &entry, &err));
+	initrd(5000);
+	assert_true(load_kernel(&mem, &boot, &entry, &err));
 	assert_int_equal(params()->hdr.ramdisk_image, MEMORY - 0x2000);
 	assert_int_equal(params()->hdr.ramdisk_size, 5000);
-	assert_int_equal(entry.initrd, MEMORY - 0x2000);
+	assert_int_equal(entry.module[0], MEMORY - 0x2000);
 
 	header()->initrd_addr_max = 0x2ffffff;
-	assert_true(linux_load(&mem, &boot, &entry, &err));
+	assert_true(load_kernel(&mem, &boot, &entry, &err));
 	assert_int_equal(params()->hdr.ramdisk_image, 0x3000000 - 0x2000);
 }
 
 static void an_initrd_that_does_not_fit_above_the_kernel_is_refused_with_both_sizes(void **state)
 {
 	(void)state;
-	boot.initrd_size = MEMORY - PREF - INIT_SIZE + 1;
+	initrd(MEMORY - PREF - INIT_SIZE + 1);
 	refused("initrd", "larger than");
-	assert_int_equal(err.need, boot.initrd_size);
+	assert_int_equal(err.need, boot.module[0].size);
 	assert_int_equal(err.have, MEMORY - PREF - INIT_SIZE);
-	boot.initrd_size = ~0ull;
+	initrd(~0ull);
 	refused("initrd", "larger than");
 	header()->initrd_addr_max = PREF;
-	boot.initrd_size = 1;
+	initrd(1);
 	refused("initrd", "larger than");
 	assert_int_equal(err.have, 0);
+}
+
+static void more_than_one_module_is_refused(void **state)
+{
+	(void)state;
+	initrd(1);
+	boot.module[boot.module_count++] = (struct load_module){ 1, "" };
+	refused("module", "one, its initrd");
 }
 
 static void the_memory_map_is_handed_over_with_memory_above_4_gib(void **state)
@@ -141,7 +155,7 @@ static void the_memory_map_is_handed_over_with_memory_above_4_gib(void **state)
 
 	(void)state;
 	boot.e820_count = layout_e820(5 * GIB, map);
-	assert_true(linux_load(&mem, &boot, &entry, &err));
+	assert_true(load_kernel(&mem, &boot, &entry, &err));
 	for (unsigned i = 0; i < params()->e820_entries; i++) {
 		if (e[i].type == E820_RAM)
 			ram_bytes += e[i].size;
@@ -161,7 +175,7 @@ static void a_command_line_may_be_as_long_as_the_kernel_says_and_no_longer(void 
 	memset(line, 'x', 2048);
 	line[2047] = 0;
 	boot.cmdline = line;
-	assert_true(linux_load(&mem, &boot, &entry, &err));
+	assert_true(load_kernel(&mem, &boot, &entry, &err));
 	line[2047] = 'x';
 	refused("cmdline", "longer");
 	assert_int_equal(err.have, 2047);
@@ -230,7 +244,7 @@ static void a_file_of_another_kind_is_called_by_its_name(void **state)
 		memset(file, 0, sizeof(file));
 		memcpy(file + kind[i].off, kind[i].bytes, kind[i].len);
 		refused("kernel", kind[i].text);
-		assert_true(err.no_bzimage);
+		assert_true(err.unknown);
 	}
 	boot.kernel_size = 1;
 	refused("kernel", "nothing known");
@@ -245,6 +259,7 @@ int main(void)
 		cmocka_unit_test_setup(the_page_tables_map_4_gib_one_to_one_and_the_gdt_has_the_protocols_segments, setup),
 		cmocka_unit_test_setup(the_initrd_lies_as_high_as_memory_and_kernel_allow_on_a_page_of_its_own, setup),
 		cmocka_unit_test_setup(an_initrd_that_does_not_fit_above_the_kernel_is_refused_with_both_sizes, setup),
+		cmocka_unit_test_setup(more_than_one_module_is_refused, setup),
 		cmocka_unit_test_setup(the_memory_map_is_handed_over_with_memory_above_4_gib, setup),
 		cmocka_unit_test_setup(a_command_line_may_be_as_long_as_the_kernel_says_and_no_longer, setup),
 		cmocka_unit_test_setup(memory_that_the_kernel_does_not_fit_into_is_refused_before_anything_is_copied, setup),

@@ -382,7 +382,8 @@ static void without_a_watchdog_nobody_is_asked(void **state)
 static void a_missing_module_is_named(void **state)
 {
 	(void)state;
-	strcpy(root.config.vm[0].initrd, "nothing");
+	strcpy(root.config.vm[0].module[0].image, "nothing");
+	root.config.vm[0].module_count = 1;
 	assert_string_equal(vm_start(web), "there is no boot module \"nothing\"");
 	assert_int_equal(web->phase, VM_STOPPED);
 }
@@ -399,7 +400,8 @@ static void a_vm_in_front_that_never_ran_makes_room_for_one_that_does(void **sta
 {
 	(void)state;
 	console_show(&root.console, 1, false);
-	strcpy(root.config.vm[0].initrd, "nothing");
+	strcpy(root.config.vm[0].module[0].image, "nothing");
+	root.config.vm[0].module_count = 1;
 	vms_autostart();
 	assert_int_equal(root.console.front, 2);
 }

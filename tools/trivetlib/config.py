@@ -24,6 +24,9 @@ MEMORY_MIN, MEMORY_MAX = 16 * MIB, 1 << 40
 HYPERVISOR_MEMORY = 64 * MIB   # what it takes beside the virtual machines
 PERIOD_MIN, PERIOD_MAX = 1000, 10000000
 BUDGET_MIN = 100
+MODULES_MAX = 4                 # VM_MODULES and VM_CMDLINE in include/svc/vm.h
+CMDLINES_MAX = 1535
+KERNELS = "a Linux bzImage for x86-64, a multiboot 1 or 2 kernel, or an ELF kernel with a PVH entry"
 WATCHDOG_MIN, WATCHDOG_MAX = 1000000, 3600000000
 RESERVED_NAMES = ("shell",)     # console.front = "shell" is the management shell
 TYPES = {"string": "a string", "integer": "a whole number", "boolean": "true or false", "object": "a table",
@@ -31,11 +34,17 @@ TYPES = {"string": "a string", "integer": "a whole number", "boolean": "true or 
 
 
 @dataclass
+class Module:
+    path: Path                  # a file that goes into the guest along with its kernel
+    cmdline: str = ""
+
+
+@dataclass
 class Vm:
     name: str
     memory: int                 # bytes
     kernel: Path
-    initrd: Path | None
+    modules: list               # of Module; the initrd is the first
     cmdline: str
     cpus: int
     priority: int
@@ -43,11 +52,11 @@ class Vm:
     period_us: int
     restart: str
     autostart: bool
-    cpu_list: list              # empty: root chooses
-    exclusive: bool
-    restart_limit: int
-    watchdog_us: int            # 0: none
-    kernel_info: filetype.BzImage | None = None
+    cpu_list: list = field(default_factory=list)        # empty: root chooses
+    exclusive: bool = False
+    restart_limit: int = 5
+    watchdog_us: int = 0        # 0: none
+    kernel_info: filetype.BzImage | filetype.Kernel | None = None
 
 
 @dataclass
@@ -57,9 +66,9 @@ class System:
     cmdline: str
     prefix: int                 # ASCII control code
     front: str | None           # None: the management shell
-    machine_cpus: int | None    # what [machine] promises; None: nothing
-    machine_memory: int | None
     vms: list = field(default_factory=list)
+    machine_cpus: int | None = None             # what [machine] promises; None: nothing
+    machine_memory: int | None = None
 
 
 def parse_size(text):
@@ -153,7 +162,7 @@ class _Checker:
         machine = self.data.get("machine", {})
         memory = parse_size(machine["memory"]) if "memory" in machine else None
         result = System(self.path, system.get("when_all_stopped", "stay"), system.get("cmdline", ""), ord(prefix[-1].upper()) & 0x1f, None,
-                        machine.get("cpus"), memory)
+                        [], machine.get("cpus"), memory)
         for name, table in self.data["vm"].items():
             if name in RESERVED_NAMES:
                 self.problem(("vm", name), "this name has a meaning of its own; expected another name")
@@ -181,15 +190,37 @@ class _Checker:
             self.problem(key + ("memory",), f"{table['memory']}: expected a size from {format_size(MEMORY_MIN)} to {format_size(MEMORY_MAX)}")
         budget, period = self.check_budget(key, table)
         kernel, initrd = self.file(key + ("kernel",), table), self.file(key + ("initrd",), table)
-        vm = Vm(name, memory, kernel, initrd, table.get("cmdline", ""), table.get("cpus", 1), table.get("priority", 100), budget, period,
-                table.get("restart", "never"), table.get("autostart", True), table.get("cpu_list", []), table.get("exclusive", False),
+        vm = Vm(name, memory, kernel, self.modules(key, table), table.get("cmdline", ""), table.get("cpus", 1), table.get("priority", 100),
+                budget, period, table.get("restart", "never"), table.get("autostart", True), table.get("cpu_list", []), table.get("exclusive", False),
                 table.get("restart_limit", 5), self.watchdog(key, table))
         self.check_cpus(key, vm)
         if kernel:
             self.check_kernel(key, vm)
         if initrd:
-            self.check_initrd(key, vm)
+            self.check_initrd(key, vm, initrd)
+            vm.modules.insert(0, Module(initrd))
+        self.check_modules(key, vm)
         return vm
+
+    def modules(self, key, table):
+        result = []
+        for index, entry in enumerate(table.get("modules", [])):
+            path = self.file(key + ("modules", index, "file"), entry)
+            if path:
+                result.append(Module(path, entry.get("cmdline", "")))
+        return result
+
+    def check_modules(self, key, vm):
+        text = len(vm.cmdline) + sum(len(module.cmdline) + 1 for module in vm.modules)
+        if len(vm.modules) > MODULES_MAX:
+            self.problem(key + ("modules",), f"{len(vm.modules)} with the initrd; expected at most {MODULES_MAX}")
+        if text > CMDLINES_MAX:
+            self.problem(key + ("modules",), f"the command lines have {text} characters together; expected at most {CMDLINES_MAX}")
+        for module in vm.modules:
+            if module.path.stat().st_size == 0:
+                self.problem(key + ("modules",), f"{module.path}: is an empty file")
+        if isinstance(vm.kernel_info, filetype.BzImage) and len(vm.modules) > 1:
+            self.problem(key + ("modules",), f"{len(vm.modules)} modules; a Linux bzImage takes one, its initrd")
 
     def check_budget(self, key, table):
         if ("budget" in table) != ("period" in table):
@@ -265,8 +296,15 @@ class _Checker:
     def check_kernel(self, key, vm):
         head = filetype.read_head(vm.kernel)
         key = key + ("kernel",)
+        vm.kernel_info = None if filetype.is_bzimage(head) else filetype.guest_kernel(vm.kernel)
+        if vm.kernel_info:
+            if vm.kernel_info.wrong:
+                self.problem(key, f"{vm.kernel}: is a {vm.kernel_info.kind}, but {vm.kernel_info.wrong}")
+            elif vm.kernel_info.end > vm.memory:
+                self.problem(key, f"{vm.kernel}: needs {-(-vm.kernel_info.end // MIB)}M, which is more than the memory, {format_size(vm.memory)}")
+            return
         if not filetype.is_bzimage(head) or len(head) < filetype.BZ_HEADER_END:
-            self.problem(key, f"{vm.kernel}: is {filetype.describe(head)}; expected a Linux bzImage for x86-64")
+            self.problem(key, f"{vm.kernel}: is {filetype.describe(head)}; expected {KERNELS}")
             return
         vm.kernel_info = info = filetype.BzImage(head)
         if not (info.high and info.entry64):
@@ -276,22 +314,22 @@ class _Checker:
         size = vm.kernel.stat().st_size
         if size < info.file_size:
             self.problem(key, f"{vm.kernel}: is truncated: {size} bytes, its header says {info.file_size}")
-        need = info.address + info.init_size
+        need = info.end
         if need > vm.memory:
             self.problem(key, f"{vm.kernel}: needs {-(-need // MIB)}M to start, which is more than the memory, {format_size(vm.memory)}")
         if len(vm.cmdline) > info.cmdline_size:
             self.problem(key[:-1] + ("cmdline",), f"{len(vm.cmdline)} characters; this kernel takes at most {info.cmdline_size}")
 
-    def check_initrd(self, key, vm):
-        head = filetype.read_head(vm.initrd)
+    def check_initrd(self, key, vm, initrd):
+        head = filetype.read_head(initrd)
         key = key + ("initrd",)
         if not (head.startswith((b"070701", b"070702")) or filetype.compression(head)):
-            self.problem(key, f"{vm.initrd}: is {filetype.describe(head)}; expected a cpio archive, compressed or not")
+            self.problem(key, f"{initrd}: is {filetype.describe(head)}; expected a cpio archive, compressed or not")
             return
-        size = vm.initrd.stat().st_size
-        used = vm.kernel_info.address + vm.kernel_info.init_size if vm.kernel_info else 0
+        size = initrd.stat().st_size
+        used = vm.kernel_info.end if vm.kernel_info else 0
         if size + used > vm.memory:
-            self.problem(key, f"{vm.initrd}: {-(-size // MIB)}M do not fit into the memory, {format_size(vm.memory)}, "
+            self.problem(key, f"{initrd}: {-(-size // MIB)}M do not fit into the memory, {format_size(vm.memory)}, "
                          f"above the kernel, which ends at {-(-used // MIB)}M")
 
 

@@ -3,12 +3,13 @@
 
 	/ { compatible = "trivet,system-1"; when-all-stopped = "poweroff" | "stay";
 	    console { prefix = <control code>; front = "name of a VM"; };	absent front: the management shell
-	    vms { vm@0 { name, kernel, initrd, cmdline, restart = "..."; memory = /bits/ 64 <bytes>;
+	    vms { vm@0 { name, kernel, cmdline, restart = "..."; memory = /bits/ 64 <bytes>;
 			 cpus, priority, budget-us, period-us, restart-limit, watchdog-ms, exclusive, autostart = <u32>;
-			 cpu-list = <u32> ...; }; };	absent cpu-list: root chooses
+			 cpu-list = <u32> ...;	absent: root chooses
+			 module@0 { image, cmdline = "..."; }; }; };
 	    drivers { serial { image = "serial.elf"; }; }; };
 
-kernel and initrd hold names of boot modules."""
+kernel and image hold names of boot modules."""
 import libfdt
 
 
@@ -37,8 +38,6 @@ def add_vm(tree, vm, module_of):
     tree.property_u64("memory", vm.memory)
     tree.property_u32("cpus", vm.cpus)
     tree.property_string("kernel", module_of[vm.kernel])
-    if vm.initrd:
-        tree.property_string("initrd", module_of[vm.initrd])
     tree.property_string("cmdline", vm.cmdline)
     tree.property_u32("priority", vm.priority)
     tree.property_u32("budget-us", vm.budget_us)
@@ -50,3 +49,7 @@ def add_vm(tree, vm, module_of):
     if vm.cpu_list:
         tree.property("cpu-list", b"".join(cpu.to_bytes(4, "big") for cpu in vm.cpu_list))
     tree.property_u32("autostart", int(vm.autostart))
+    for index, module in enumerate(vm.modules):
+        with tree.add_node(f"module@{index}"):
+            tree.property_string("image", module_of[module.path])
+            tree.property_string("cmdline", module.cmdline)

@@ -4,7 +4,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import fdt, placement
+from . import fdt, filetype, placement
 from .config import HYPERVISOR_MEMORY, TREE, format_size, over_committed
 from .problem import Problem
 
@@ -44,9 +44,9 @@ def guest_modules(system):
     """One module per file, also where several VMs use it: {path: name}."""
     names, by_file = {}, {}
     for vm in system.vms:
-        for kind, path in (("kernel", vm.kernel), ("initrd", vm.initrd)):
-            if path is not None:
-                names[path] = by_file.setdefault(path.resolve(), f"{vm.name}.{kind}")
+        files = [("kernel", vm.kernel)] + [(f"module{n}", module.path) for n, module in enumerate(vm.modules)]
+        for kind, path in files:
+            names[path] = by_file.setdefault(path.resolve(), f"{vm.name}.{kind}")
     return names
 
 
@@ -117,15 +117,19 @@ def report(system, cpus=None):
         yield f"vm {index}: {vm.name} ({prefix} {index + 1}): {format_size(vm.memory)}, {vm.cpus} CPU{'s' if vm.cpus > 1 else ''}, " \
             f"priority {vm.priority}, {limit}, restart {vm.restart}, {'started at boot' if vm.autostart else 'not started at boot'}"
         yield placement_text(vm, places)
-        kernel = vm.kernel_info
-        yield f"  kernel:  {names[vm.kernel]} = {vm.kernel}: Linux {kernel.version.split()[0]}, at {kernel.address:#x}, " \
-            f"needs {kernel.init_size >> 20}M there to start"
-        if vm.initrd:
-            yield f"  initrd:  {names[vm.initrd]} = {vm.initrd}: {vm.initrd.stat().st_size >> 10} KiB"
+        yield f"  kernel:  {names[vm.kernel]} = {vm.kernel}: {kernel_text(vm.kernel_info)}"
+        for module in vm.modules:
+            yield f"  module:  {names[module.path]} = {module.path}: {-(-module.path.stat().st_size >> 10)} KiB {module.cmdline}".rstrip()
         yield f"  cmdline: {vm.cmdline}"
         for base, size in guest_ram(vm.memory):
             yield f"  memory:  {base:#014x}-{base + size - 1:#014x} {format_size(size)}"
     yield f"memory of all VMs that start at boot: {format_size(sum(vm.memory for vm in system.vms if vm.autostart))}"
+
+
+def kernel_text(kernel):
+    if isinstance(kernel, filetype.BzImage):
+        return f"Linux {kernel.version.split()[0]}, at {kernel.address:#x}, needs {kernel.init_size >> 20}M there to start"
+    return f"{kernel.kind}, ends at {kernel.end:#x}"
 
 
 def guest_ram(memory):

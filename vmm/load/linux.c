@@ -5,7 +5,7 @@
  * The file is a boot sector with the setup header at 0x1f1, real-mode code that is not needed, and the protected-mode
  * kernel, which decompresses itself.  The header comes from outside: each value is read once and checked.
  */
-#include <load/linux.h>
+#include <load/load.h>
 
 #include <asm/bootparam.h>
 
@@ -35,53 +35,14 @@ _Static_assert(offsetof(struct boot_params, e820_table) == 0x2d0, "boot protocol
 _Static_assert(LAYOUT_E820_MAX <= E820_MAX_ENTRIES_ZEROPAGE, "the memory map fits");
 _Static_assert(LAYOUT_BOOT_TABLES + (2 + BOOT_PDS) * PAGE_SIZE <= LAYOUT_BOOT_CMDLINE, "low memory layout");
 
-static bool fail(struct load_error *err, const char *file, const char *text, uint64_t need, uint64_t have)
+bool linux_is(const struct load_input *in)
 {
-	*err = (struct load_error){ file, text, false, need, have };
-	return false;
-}
+	struct setup_header h;
 
-static bool not_a_kernel(struct load_error *err, const struct linux_boot *in)
-{
-	*err = (struct load_error){ "kernel", linux_identify(in->kernel, in->kernel_size), true, 0, 0 };
-	return false;
-}
-
-static bool has_bytes(const uint8_t *file, uint64_t size, uint64_t off, const char *bytes, uint64_t len)
-{
-	return range_inside(off, len, size) && !__builtin_memcmp(file + off, bytes, len);
-}
-
-const char *linux_identify(const uint8_t *file, uint64_t size)
-{
-	static const struct {
-		uint16_t off;
-		uint8_t len;
-		const char *bytes, *what;
-	} magic[] = {
-		{ 0x38, 4, "ARM\x64",			"a kernel for AArch64" },
-		{ 0x38, 4, "RSC\x05",			"a kernel for RISC-V" },
-		{ 0, 2, "\x1f\x8b",			"gzip-compressed data: unpack it first" },
-		{ 0, 6, "\xfd" "7zXZ\0",		"xz-compressed data: unpack it first" },
-		{ 0, 4, "\x28\xb5\x2f\xfd",		"zstd-compressed data: unpack it first" },
-		{ 0, 4, "\x04\x22\x4d\x18",		"lz4-compressed data: unpack it first" },
-		{ 0, 4, "\x02\x21\x4c\x18",		"lz4-compressed data: unpack it first" },
-		{ 0, 3, "BZh",				"bzip2-compressed data: unpack it first" },
-		{ 0, 4, "\x7f" "ELF",			"an ELF file (perhaps vmlinux): the bzImage, vmlinuz, is wanted" },
-		{ 0, 2, "MZ",				"a PE/COFF (EFI) program without Linux setup header" },
-		{ 0, 6, "070701",			"a cpio archive, perhaps the initrd" },
-		{ 0x8001, 5, "CD001",			"an ISO 9660 image" },
-		{ 0, 4, "\xd0\x0d\xfe\xed",		"a flattened device tree" },
-		{ 0, 2, "#!",				"a script" },
-		{ 510, 2, "\x55\xaa",			"a boot sector or a disk image" },
-	};
-
-	if (!size)
-		return "an empty file";
-	for (unsigned i = 0; i < ARRAY_LEN(magic); i++)
-		if (has_bytes(file, size, magic[i].off, magic[i].bytes, magic[i].len))
-			return magic[i].what;
-	return "nothing known";
+	if (in->kernel_size < HEADER_AT + sizeof(h))
+		return false;
+	__builtin_memcpy(&h, in->kernel + HEADER_AT, sizeof(h));
+	return h.boot_flag == BOOT_FLAG && h.header == HEADER_MAGIC;
 }
 
 /* Checks of the setup header @h that do not depend on the guest. */
@@ -90,29 +51,25 @@ static bool header_check(const struct setup_header *h, uint64_t kernel_size, uin
 	uint64_t code = (uint64_t)h->syssize * 16;
 
 	if (h->version < VERSION_MIN)
-		return fail(err, "kernel", "boot protocol older than 2.12 (Linux before 3.8)", 0, 0);
+		return load_fail(err, "kernel", "boot protocol older than 2.12 (Linux before 3.8)", 0, 0);
 	if (!(h->xloadflags & XLF_KERNEL_64) || !(h->loadflags & LOADED_HIGH))
-		return fail(err, "kernel", "a 32-bit kernel: only the 64-bit boot protocol is supported", 0, 0);
+		return load_fail(err, "kernel", "a 32-bit kernel: only the 64-bit boot protocol is supported", 0, 0);
 	if (payload >= kernel_size || code > kernel_size - payload)
-		return fail(err, "kernel", "truncated: shorter than its header says", payload + code, kernel_size);
+		return load_fail(err, "kernel", "truncated: shorter than its header says", payload + code, kernel_size);
 	if (!h->kernel_alignment || (h->kernel_alignment & (h->kernel_alignment - 1)) ||
 	    h->pref_address & (h->kernel_alignment - 1) || h->pref_address < LAYOUT_HIMEM ||
 	    code < ENTRY_64 || h->init_size < code)
-		return fail(err, "kernel", "corrupt setup header: load address, alignment or size make no sense", 0, 0);
+		return load_fail(err, "kernel", "corrupt setup header: load address, alignment or size make no sense", 0, 0);
 	return true;
 }
 
-/* Find and check the header.  @payload: offset of the protected-mode kernel in the file. */
-static bool header_read(const struct linux_boot *in, struct setup_header *h, uint64_t *payload, struct load_error *err)
+/* Read and check the header of a file for which linux_is().  @payload: offset of the protected-mode kernel in the file. */
+static bool header_read(const struct load_input *in, struct setup_header *h, uint64_t *payload, struct load_error *err)
 {
 	uint64_t sects, end;
 
-	if (in->kernel_size < HEADER_AT + sizeof(*h))
-		return not_a_kernel(err, in);
 	__builtin_memset(h, 0, sizeof(*h));
 	__builtin_memcpy(h, in->kernel + HEADER_AT, sizeof(*h));
-	if (h->boot_flag != BOOT_FLAG || h->header != HEADER_MAGIC)
-		return not_a_kernel(err, in);
 
 	/* An older header ends earlier; what follows in the file is code. */
 	end = 0x202u + (h->jump >> 8) - HEADER_AT;
@@ -125,27 +82,29 @@ static bool header_read(const struct linux_boot *in, struct setup_header *h, uin
 }
 
 /* The kernel goes where it prefers to be: below that it would move itself there anyway, and memory begins at the bottom. */
-static bool kernel_place(const struct gmem *m, const struct linux_boot *in, const struct setup_header *h, uint64_t payload,
+static bool kernel_place(const struct gmem *m, const struct load_input *in, const struct setup_header *h, uint64_t payload,
 			 struct load_error *err)
 {
 	uint64_t code = (uint64_t)h->syssize * 16;
 
 	if (h->pref_address >= LAYOUT_LOW_MAX || !gmem_at(m, (gpa_t){ h->pref_address }, h->init_size, true))
-		return fail(err, "memory", "too small for this kernel", h->pref_address + h->init_size,
-			    gmem_bytes_below(m, LAYOUT_HIGH));
+		return load_fail(err, "memory", "too small for this kernel", h->pref_address + h->init_size,
+				 gmem_bytes_below(m, LAYOUT_HIGH));
 	if (!gmem_write(m, (gpa_t){ h->pref_address }, in->kernel + payload, code))
-		return fail(err, "memory", "too small for this kernel", code, 0);
+		return load_fail(err, "memory", "too small for this kernel", code, 0);
 	return true;
 }
 
 /* The initrd goes as high as the kernel can reach, above the kernel. */
-static bool initrd_place(const struct gmem *m, const struct linux_boot *in, struct boot_params *p, struct load_error *err)
+static bool initrd_place(const struct gmem *m, const struct load_input *in, struct boot_params *p, struct load_error *err)
 {
 	uint64_t floor = align_up(p->hdr.pref_address + p->hdr.init_size, PAGE_SIZE);
-	uint64_t limit = (uint64_t)p->hdr.initrd_addr_max + 1, at;
+	uint64_t limit = (uint64_t)p->hdr.initrd_addr_max + 1, size = in->module[0].size, at;
 
-	if (!in->initrd_size)
+	if (!in->module_count)
 		return true;
+	if (in->module_count > 1)
+		return load_fail(err, "module", "Linux takes one, its initrd", 0, 0);
 	for (unsigned i = 0; i < m->count; i++) {
 		const struct gmem_region *r = &m->region[i];
 
@@ -153,28 +112,28 @@ static bool initrd_place(const struct gmem *m, const struct linux_boot *in, stru
 			limit = min_u64(limit, r->base + r->size);
 	}
 	limit = min_u64(align_down(limit, PAGE_SIZE), LAYOUT_LOW_MAX);
-	if (limit < floor || in->initrd_size > limit - floor)
-		return fail(err, "initrd", "larger than the memory that the kernel leaves for it", in->initrd_size,
-			    limit < floor ? 0 : limit - floor);
-	at = align_down(limit - in->initrd_size, PAGE_SIZE);
-	if (at < floor || !gmem_at(m, (gpa_t){ at }, in->initrd_size, true))
-		return fail(err, "initrd", "larger than the memory that the kernel leaves for it", in->initrd_size, limit - floor);
+	if (limit < floor || size > limit - floor)
+		return load_fail(err, "initrd", "larger than the memory that the kernel leaves for it", size,
+				 limit < floor ? 0 : limit - floor);
+	at = align_down(limit - size, PAGE_SIZE);
+	if (at < floor || !gmem_at(m, (gpa_t){ at }, size, true))
+		return load_fail(err, "initrd", "larger than the memory that the kernel leaves for it", size, limit - floor);
 	p->hdr.ramdisk_image = (uint32_t)at;
-	p->hdr.ramdisk_size = (uint32_t)in->initrd_size;
+	p->hdr.ramdisk_size = (uint32_t)size;
 	return true;
 }
 
-static bool cmdline_place(const struct gmem *m, const struct linux_boot *in, struct boot_params *p, struct load_error *err)
+static bool cmdline_place(const struct gmem *m, const struct load_input *in, struct boot_params *p, struct load_error *err)
 {
 	uint64_t max = min_u64(p->hdr.cmdline_size, LAYOUT_BOOT_CMDLINE_MAX - 1), len = 0;
 
 	while (len <= max && in->cmdline[len])
 		len++;
 	if (len > max)
-		return fail(err, "cmdline", "longer than this kernel accepts", 0, max);
+		return load_fail(err, "cmdline", "longer than this kernel accepts", 0, max);
 	p->hdr.cmd_line_ptr = (uint32_t)LAYOUT_BOOT_CMDLINE;
 	if (!gmem_write(m, (gpa_t){ LAYOUT_BOOT_CMDLINE }, in->cmdline, len + 1))
-		return fail(err, "memory", "too small for any kernel", LAYOUT_MIN, gmem_bytes_below(m, LAYOUT_HIGH));
+		return load_fail(err, "memory", "too small for any kernel", LAYOUT_MIN, gmem_bytes_below(m, LAYOUT_HIGH));
 	return true;
 }
 
@@ -202,7 +161,7 @@ static bool tables_place(const struct gmem *m)
 	return true;
 }
 
-static void e820_place(const struct linux_boot *in, struct boot_params *p)
+static void e820_place(const struct load_input *in, struct boot_params *p)
 {
 	unsigned count = in->e820_count < LAYOUT_E820_MAX ? in->e820_count : LAYOUT_E820_MAX;
 
@@ -211,7 +170,7 @@ static void e820_place(const struct linux_boot *in, struct boot_params *p)
 	p->e820_entries = (uint8_t)count;
 }
 
-bool linux_load(const struct gmem *m, const struct linux_boot *in, struct linux_entry *out, struct load_error *err)
+bool linux_load(const struct gmem *m, const struct load_input *in, struct load_entry *out, struct load_error *err)
 {
 	struct setup_header h;
 	struct boot_params *p;
@@ -221,7 +180,7 @@ bool linux_load(const struct gmem *m, const struct linux_boot *in, struct linux_
 		return false;
 	p = gmem_at(m, (gpa_t){ LAYOUT_BOOT_PARAMS }, sizeof(*p), true);
 	if (!p || !tables_place(m))
-		return fail(err, "memory", "too small for any kernel", LAYOUT_MIN, gmem_bytes_below(m, LAYOUT_HIGH));
+		return load_fail(err, "memory", "too small for any kernel", LAYOUT_MIN, gmem_bytes_below(m, LAYOUT_HIGH));
 
 	__builtin_memset(p, 0, sizeof(*p));
 	p->hdr = h;
@@ -235,7 +194,8 @@ bool linux_load(const struct gmem *m, const struct linux_boot *in, struct linux_
 	if (!initrd_place(m, in, p, err) || !cmdline_place(m, in, p, err))
 		return false;
 
-	*out = (struct linux_entry){
+	*out = (struct load_entry){
+		.long_mode = true,
 		.rip = h.pref_address + ENTRY_64,
 		.rsi = LAYOUT_BOOT_PARAMS,
 		.rsp = LAYOUT_BOOT_GDT,		/* grows down into unused memory */
@@ -244,7 +204,7 @@ bool linux_load(const struct gmem *m, const struct linux_boot *in, struct linux_
 		.gdt_limit = BOOT_GDT_ENTRIES * 8 - 1,
 		.cs = BOOT_CS,
 		.ds = BOOT_DS,
-		.initrd = p->hdr.ramdisk_image,
+		.module = { p->hdr.ramdisk_image },
 	};
 	return true;
 }

@@ -66,7 +66,6 @@ static const struct config_prop vm_props[] = {
 	  .min = 1, .max = VM_CPUS },
 	{ .name = "kernel", .kind = PROP_TEXT, .required = true, .offset = offsetof(struct config_vm, kernel),
 	  .size = VM_MODULE_NAME },
-	{ .name = "initrd", .kind = PROP_TEXT, .offset = offsetof(struct config_vm, initrd), .size = VM_MODULE_NAME },
 	{ .name = "cmdline", .kind = PROP_TEXT, .offset = offsetof(struct config_vm, cmdline), .size = VM_CMDLINE },
 	{ .name = "priority", .kind = PROP_U32, .offset = offsetof(struct config_vm, priority),
 	  .min = 1, .max = CONFIG_PRIORITY_MAX },
@@ -80,6 +79,13 @@ static const struct config_prop vm_props[] = {
 	{ .name = "cpu-list", .kind = PROP_LIST, .offset = offsetof(struct config_vm, cpu_list), .max = CONFIG_CPUS - 1 },
 	{ .name = "exclusive", .kind = PROP_U32, .offset = offsetof(struct config_vm, exclusive), .max = 1 },
 	{ .name = "autostart", .kind = PROP_U32, .offset = offsetof(struct config_vm, autostart), .max = 1 },
+	{ .name = NULL }
+};
+
+static const struct config_prop module_props[] = {
+	{ .name = "image", .kind = PROP_TEXT, .required = true,
+	  .offset = offsetof(struct config_module, image), .size = VM_MODULE_NAME },
+	{ .name = "cmdline", .kind = PROP_TEXT, .offset = offsetof(struct config_module, args), .size = CONFIG_MODULE_ARGS },
 	{ .name = NULL }
 };
 
@@ -126,6 +132,44 @@ static bool cpus_check(const struct config_at *at, const struct config_vm *vm)
 	return true;
 }
 
+/* The files of a VM beside its kernel: one node each below its own. */
+static bool modules_read(const struct config_at *at, int node, struct config_vm *vm)
+{
+	static const char *const none[] = { NULL };
+	int child;
+
+	fdt_for_each_subnode(child, at->fdt, node) {
+		const char *name = fdt_get_name(at->fdt, child, NULL);
+
+		if (!name || strncmp(name, "module@", 7) != 0) {
+			config_error(at, "unknown node \"%.40s\"", name && config_printable(name) ? name : "?");
+			return false;
+		}
+		if (vm->module_count == VM_MODULES) {
+			config_error(at, "more than %u modules", VM_MODULES);
+			return false;
+		}
+		if (!config_node_read(at, child, module_props, &vm->module[vm->module_count]) || !config_children_known(at, child, none))
+			return false;
+		if (!vm->module[vm->module_count].image[0]) {
+			config_error(at, "module %u: expected the name of a boot module", vm->module_count);
+			return false;
+		}
+		vm->module_count++;
+	}
+	return true;
+}
+
+/* All command lines share the room that the monitor has for them. */
+static bool cmdlines_fit(const struct config_vm *vm)
+{
+	size_t used = strlen(vm->cmdline) + 1;
+
+	for (unsigned i = 0; i < vm->module_count; i++)
+		used += strlen(vm->module[i].args) + 1;
+	return used <= VM_CMDLINE;
+}
+
 /* What the table cannot say about one VM. */
 static bool vm_check(const struct config_at *at, const struct config *c, const struct config_vm *vm)
 {
@@ -146,6 +190,10 @@ static bool vm_check(const struct config_at *at, const struct config *c, const s
 		config_error(at, "kernel: expected the name of a boot module");
 		return false;
 	}
+	if (!cmdlines_fit(vm)) {
+		config_error(at, "cmdline: longer than %u characters together with those of the modules", VM_CMDLINE - 1);
+		return false;
+	}
 	if ((vm->budget_us == 0) != (vm->period_us == 0) || vm->budget_us > vm->period_us) {
 		config_error(at, "budget-us: expected at most period-us (%u), found %u", vm->period_us, vm->budget_us);
 		return false;
@@ -159,7 +207,6 @@ static bool vm_check(const struct config_at *at, const struct config *c, const s
 
 static void vm_read(struct config_at at, int node, struct config *c)
 {
-	static const char *const none[] = { NULL };
 	const char *name = fdt_get_name(at.fdt, node, NULL);
 	char path[64];
 
@@ -174,7 +221,7 @@ static void vm_read(struct config_at at, int node, struct config *c)
 	struct config_vm *vm = &c->vm[c->vm_count];
 
 	*vm = (struct config_vm){ .cpus = 1, .priority = 100, .autostart = 1, .restart_limit = CONFIG_RESTART_LIMIT };
-	if (config_node_read(&at, node, vm_props, vm) && config_children_known(&at, node, none) && vm_check(&at, c, vm))
+	if (config_node_read(&at, node, vm_props, vm) && modules_read(&at, node, vm) && vm_check(&at, c, vm))
 		c->vm_count++;
 	else
 		c->vm_refused++;

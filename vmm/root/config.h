@@ -7,6 +7,7 @@
 #include <svc/vm.h>
 
 #define CONFIG_VMS		16u
+#define CONFIG_MODULE_ARGS	512u
 #define CONFIG_COMPATIBLE	"trivet,system-1"
 
 enum config_restart { CONFIG_RESTART_NEVER, CONFIG_RESTART_ON_FAILURE, CONFIG_RESTART_ALWAYS };
@@ -15,6 +16,12 @@ enum config_restart { CONFIG_RESTART_NEVER, CONFIG_RESTART_ON_FAILURE, CONFIG_RE
 #define CONFIG_LIST		VM_CPUS
 struct config_list {
 	uint32_t count, item[CONFIG_LIST];
+};
+
+/* A file for the guest beside the kernel. */
+struct config_module {
+	char image[VM_MODULE_NAME];	/* name of a boot module                                     */
+	char args[CONFIG_MODULE_ARGS];	/* its command line                                          */
 };
 
 struct config_vm {
@@ -30,7 +37,8 @@ struct config_vm {
 	uint32_t exclusive;		/* 0 or 1: nobody else runs on these                         */
 	uint32_t autostart;		/* 0 or 1                                                    */
 	char kernel[VM_MODULE_NAME];	/* name of a boot module                                     */
-	char initrd[VM_MODULE_NAME];	/* "": none                                                  */
+	struct config_module module[VM_MODULES];
+	unsigned module_count;
 	char cmdline[VM_CMDLINE];
 };
 

@@ -112,7 +112,10 @@ static void status_json(const struct vm *v)
 	json_bool(&j, "exclusive", c->exclusive != 0);
 	json_number(&j, "watchdog_ms", c->watchdog_ms);
 	json_text(&j, "kernel", c->kernel);
-	json_text(&j, "initrd", c->initrd);
+	json_array(&j, "modules");
+	for (unsigned i = 0; i < c->module_count; i++)
+		json_text(&j, NULL, c->module[i].image);
+	json_array_end(&j);
 	json_text(&j, "cmdline", c->cmdline);
 	json_text(&j, "restart", restart_text[c->restart]);
 	json_number(&j, "starts", v->starts);
@@ -181,7 +184,9 @@ void look_status(const struct vm *v, bool json)
 	shell_print("  cpus            %u, priority %u%s", c->cpus, c->priority, c->exclusive ? ", its alone" : "");
 	if (c->budget_us)
 		shell_print("  budget          %u us of each %u us", c->budget_us, c->period_us);
-	shell_print("  kernel          %s%s%s", c->kernel, c->initrd[0] ? ", initrd " : "", c->initrd);
+	shell_print("  kernel          %s", c->kernel);
+	for (unsigned i = 0; i < c->module_count; i++)
+		shell_print("  module          %s %s", c->module[i].image, c->module[i].args);
 	shell_print("  command line    %s", c->cmdline);
 	shell_print("  restart         %s; starts so far: %u", restart_text[c->restart], v->starts);
 	if (c->watchdog_ms)

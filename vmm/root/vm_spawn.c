@@ -25,20 +25,27 @@ static uint64_t monitor_quota(const struct config_vm *c)
 	return (QUOTA_DOMAIN + QUOTA_PER_GIB * (c->memory / GIB + 1) + QUOTA_PER_CPU * c->cpus) * PAGE_SIZE;
 }
 
-const char *vm_spawn_check(const struct config_vm *config)
+/* What is wrong with boot module @name; NULL: nothing. */
+static const char *module_check(const char *name)
 {
-	const char *const wanted[] = { MONITOR_MODULE, config->kernel, config->initrd };
+	const struct tv_root_module *m = mem_module(name, NULL);
 	static char text[96];
 
-	for (unsigned i = 0; i < ARRAY_LEN(wanted); i++) {
-		const struct tv_root_module *m = wanted[i][0] ? mem_module(wanted[i], NULL) : NULL;
+	if (m && m->size)
+		return NULL;
+	fmt_buf(text, sizeof(text), m ? "the boot module \"%s\" is empty" : "there is no boot module \"%s\"", name);
+	return text;
+}
 
-		if (!wanted[i][0] || (m && m->size))
-			continue;
-		fmt_buf(text, sizeof(text), m ? "the boot module \"%s\" is empty" : "there is no boot module \"%s\"", wanted[i]);
-		return text;
-	}
-	return NULL;
+const char *vm_spawn_check(const struct config_vm *config)
+{
+	const char *wrong = module_check(MONITOR_MODULE);
+
+	if (!wrong)
+		wrong = module_check(config->kernel);
+	for (unsigned i = 0; i < config->module_count && !wrong; i++)
+		wrong = module_check(config->module[i].image);
+	return wrong;
 }
 
 static void give_memory(struct vm *v, struct vm_config *c)
@@ -64,6 +71,23 @@ static uint64_t give_module(struct vm *v, const char *name, const char *module, 
 		return 0;
 	child_give(&v->child, name, TV_SEL_REGION + m->region, TV_RIGHT_READ, 0, 0);
 	return m->size;
+}
+
+/* The files beside the kernel, their command lines behind the kernel's. */
+static void give_modules(struct vm *v, struct vm_config *c)
+{
+	size_t used = strlen(c->cmdline) + 1;
+
+	c->module_count = v->config->module_count;
+	for (unsigned i = 0; i < c->module_count; i++) {
+		const struct config_module *m = &v->config->module[i];
+		char name[12];
+
+		fmt_buf(name, sizeof(name), "module%u", i);
+		c->module[i].size = give_module(v, name, m->image, c->module[i].name);
+		c->module[i].args = (uint32_t)used;
+		used += str_copy(c->cmdline + used, sizeof(c->cmdline) - used, m->args) + 1;
+	}
 }
 
 static void give_threads(struct vm *v, struct vm_config *c)
@@ -102,7 +126,7 @@ bool vm_spawn(struct vm *v)
 	child_give(child, "root", ROOT_SEL_NTFN, TV_RIGHT_SIGNAL, c.root_signal, 0);
 	give_memory(v, &c);
 	c.kernel_size = give_module(v, "kernel", v->config->kernel, c.kernel_name);
-	c.initrd_size = give_module(v, "initrd", v->config->initrd, c.initrd_name);
+	give_modules(v, &c);
 	give_threads(v, &c);
 	return child_start(child, &c, sizeof(c));
 }
