@@ -3,7 +3,8 @@
  * Time: the frequency of the TSC, and the local APIC's timer, armed for absolute TSC values.
  *
  * The frequency comes from CPUID if it says so; else it is measured against the ACPI power-management timer, or the 8254
- * where that does not tick.
+ * where that does not tick.  What CPUID says must agree with the measurement in its order of magnitude: emulators repeat
+ * what a model's silicon has.
  */
 #include <arch/time.h>
 #include <kernel/log.h>
@@ -122,6 +123,12 @@ static uint64_t reported_hz(void)
 	return 0;
 }
 
+/* Can a TSC of @reported Hz have been @measured?  Whatever disturbs a measurement does not double it. */
+static bool plausible(uint64_t reported, uint64_t measured)
+{
+	return reported / 2 < measured && measured / 2 < reported;
+}
+
 void time_init(const struct acpi_info *acpi)
 {
 	const struct reference clocks[] = {
@@ -133,19 +140,20 @@ void time_init(const struct acpi_info *acpi)
 	struct measurement m = { .tsc = 0 };
 
 	tsc_hz = reported_hz();
-	if (!tsc_hz || !deadline) {
-		lapic_timer_init(false);
-		for (unsigned i = acpi->pm_timer_port ? 0 : 1; i < ARRAY_LEN(clocks) && !m.tsc; i++) {
-			if (!measure(&clocks[i], &m))
-				m.tsc = 0;
-			else if (!tsc_hz)
-				source = clocks[i].name;
-		}
-		if (!m.tsc)
-			cannot_run("no clock to measure the TSC with: neither the ACPI timer nor the 8254 ticks");
+	lapic_timer_init(false);
+	for (unsigned i = acpi->pm_timer_port ? 0 : 1; i < ARRAY_LEN(clocks) && !m.tsc; i++) {
+		if (!measure(&clocks[i], &m))
+			m.tsc = 0;
+		else if (!plausible(tsc_hz, m.tsc))
+			source = clocks[i].name;
 	}
-	if (!tsc_hz)
+	if (!m.tsc && !(tsc_hz && deadline))
+		cannot_run("no clock to measure the TSC with: neither the ACPI timer nor the 8254 ticks");
+	if (m.tsc && !plausible(tsc_hz, m.tsc)) {
+		if (tsc_hz)
+			log_warn("time: CPUID reports a TSC of %lu kHz, which the %s contradicts", (unsigned long)(tsc_hz / 1000), source);
 		tsc_hz = m.tsc;
+	}
 	if (!deadline)
 		/* Both are below 2^35, so that the shifted value fits; rounded down: a timer that fires early is armed again. */
 		timer_scale = (m.timer << 29) / m.tsc << (SCALE_SHIFT - 29);
