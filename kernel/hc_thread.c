@@ -76,6 +76,20 @@ enum tv_err hc_thread_suspend(struct thread *t, struct user_frame *f)
 	return TV_OK;
 }
 
+/* thread_reset: arg0 = thread, arg1 = RIP, arg2 = RSP, arg3 = RDI. */
+enum tv_err hc_thread_reset(struct thread *t, struct user_frame *f)
+{
+	struct thread_start s = { frame_arg(f, 1), frame_arg(f, 2), frame_arg(f, 3), 0 };
+	struct thread *n;
+	enum tv_err err = thread_get(t, frame_arg(f, 0), TV_RIGHT_CONTROL, &n);
+
+	if (err)
+		return err;
+	if (s.rip >= USER_END || s.rsp >= USER_END)
+		return TV_EINVAL;
+	return thread_reset(n, &s);
+}
+
 /* thread_bind: arg0 = thread, arg1 = notification (0: none). */
 enum tv_err hc_thread_bind(struct thread *t, struct user_frame *f)
 {

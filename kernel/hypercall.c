@@ -52,6 +52,7 @@ enum tv_err (*const hypercall_table[])(struct thread *t, struct user_frame *f) =
 	[TV_LOG_WRITE] = hc_log_write,
 	[TV_LOG_READ] = hc_log_read,
 	[TV_LOG_BIND] = hc_log_bind,
+	[TV_THREAD_RESET] = hc_thread_reset,
 };
 _Static_assert(ARRAY_LEN(hypercall_table) == TV_HYPERCALLS, "every hypercall number needs a handler");
 
@@ -60,7 +61,8 @@ _Static_assert(ARRAY_LEN(hypercall_table) == TV_HYPERCALLS, "every hypercall num
 			 MASK(TV_DOMAIN_WATCH, TV_DOMAIN_CREATE) | MASK(TV_MEM_PROTECT, TV_SPACE_CREATE) | \
 			 MASK(TV_THREAD_BIND, TV_THREAD_CREATE) | BIT(TV_SCHED_CREATE) | BIT(TV_SCHED_BIND) | \
 			 BIT(TV_VCPU_CREATE) | BIT(TV_VCPU_MAP) | BIT(TV_EP_CREATE) | BIT(TV_NTFN_CREATE) | \
-			 BIT(TV_IRQ_BIND) | BIT(TV_PORT_GRANT) | BIT(TV_MSR_GRANT) | BIT(TV_LOG_BIND))
+			 BIT(TV_IRQ_BIND) | BIT(TV_PORT_GRANT) | BIT(TV_MSR_GRANT) | BIT(TV_LOG_BIND) | \
+			 BIT(TV_THREAD_RESET))
 _Static_assert(TV_HYPERCALLS <= 64, "TREE_CALLS has a bit for each");
 
 void kernel_hypercall(struct user_frame *f)

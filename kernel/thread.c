@@ -114,6 +114,21 @@ void kernel_user_fault(struct user_frame *f, uint64_t vector, uint64_t error, ui
 	thread_fault(cpu_self()->current, vector | error << 32, address);
 }
 
+enum tv_err thread_reset(struct thread *t, const struct thread_start *s)
+{
+	if (!t->stop || t->caller || (t->wait != WAIT_NONE && t->wait != WAIT_NOTIFICATION))
+		return TV_EBUSY;
+	thread_cancel_wait(t);
+	if (t->vcpu)
+		vcpu_leave(t, t->vcpu);
+	t->wait = WAIT_NONE;
+	t->cont = THREAD_CONT_NONE;
+	t->stop = THREAD_SUSPENDED;
+	t->fault = t->fault_rip = t->fault_addr = t->exit_code = 0;
+	user_reset(&t->arch, s->rip, s->rsp, s->arg);
+	return TV_OK;
+}
+
 void thread_destroy(struct thread *t)
 {
 	struct cpu *c = cpu_self();

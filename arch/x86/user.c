@@ -9,15 +9,21 @@
 
 #include "machine.h"
 
-void user_init(struct arch_thread *t, uint64_t rip, uint64_t rsp, uint64_t arg, uint64_t fs_base, void *fpu)
+void user_reset(struct arch_thread *t, uint64_t rip, uint64_t rsp, uint64_t arg)
 {
-	memset(t, 0, sizeof(*t));
+	memset(&t->frame, 0, sizeof(t->frame));
 	t->frame.rip = rip;
 	t->frame.rsp = rsp;
 	t->frame.rdi = arg;
 	t->frame.rflags = RFLAGS_ONE | RFLAGS_IF;
 	t->frame.cs = SEL_USER_CS;
 	t->frame.ss = SEL_USER_SS;
+}
+
+void user_init(struct arch_thread *t, uint64_t rip, uint64_t rsp, uint64_t arg, uint64_t fs_base, void *fpu)
+{
+	memset(t, 0, sizeof(*t));
+	user_reset(t, rip, rsp, arg);
 	t->fs_base = fs_base;
 	t->fpu = fpu;
 	if (fpu)

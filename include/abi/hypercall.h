@@ -65,6 +65,8 @@ enum tv_hypercall {
 	TV_LOG_WRITE       = 39,	/* log, 40 bytes of text in words 0 ... 4, NUL-terminated if shorter         */
 	TV_LOG_READ        = 40,	/* log, position -> next position, 32 bytes of text in words 1 ... 4          */
 	TV_LOG_BIND        = 41,	/* log, notification, bits: signalled when the log grows                     */
+	/* threads, again */
+	TV_THREAD_RESET    = 42,	/* thread, rip, rsp, arg: begin anew, with the FPU state kept                */
 	TV_HYPERCALLS
 };
 

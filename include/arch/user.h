@@ -52,6 +52,9 @@ static inline void frame_restart(struct user_frame *f, uint64_t number) { f->rip
  */
 void user_init(struct arch_thread *t, uint64_t rip, uint64_t rsp, uint64_t arg, uint64_t fs_base, void *fpu);
 
+/* The same for a thread that does not run, but FS base and FPU state stay. */
+void user_reset(struct arch_thread *t, uint64_t rip, uint64_t rsp, uint64_t arg);
+
 /*
  * Make @next the thread whose registers the next return to user mode loads: frame pointer, RSP0, FS base, and the FPU
  * eagerly when one of both uses it.  @prev may be NULL.  Called with the address space already switched.

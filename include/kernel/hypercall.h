@@ -37,6 +37,7 @@ enum tv_err hc_mem_protect(struct thread *t, struct user_frame *f);
 enum tv_err hc_thread_create(struct thread *t, struct user_frame *f);
 enum tv_err hc_thread_start(struct thread *t, struct user_frame *f);
 enum tv_err hc_thread_suspend(struct thread *t, struct user_frame *f);
+enum tv_err hc_thread_reset(struct thread *t, struct user_frame *f);
 enum tv_err hc_thread_bind(struct thread *t, struct user_frame *f);
 enum tv_err hc_thread_info(struct thread *t, struct user_frame *f);
 enum tv_err hc_thread_exit(struct thread *t, struct user_frame *f);

@@ -92,6 +92,12 @@ void thread_timeout(struct thread *t);
 NORETURN void thread_fault(struct thread *t, uint64_t fault, uint64_t address);
 NORETURN void thread_exit(struct thread *t, uint64_t code);
 
+/*
+ * @t, which is suspended, has faulted or has exited, gives up what it was doing and is suspended where @s says; its FS base and
+ * its FPU state stay.  TV_EBUSY: it is none of these, or it has part in a call on an endpoint.
+ */
+enum tv_err thread_reset(struct thread *t, const struct thread_start *s) MUST_USE;
+
 /* Would the end of @c be the end of @t? */
 bool thread_ends_with(const struct thread *t, const struct cap *c);
 /* object_destroy() for threads. */

@@ -142,6 +142,11 @@ static inline enum tv_err sys_thread_create(uint64_t dst, uint64_t domain, uint6
 }
 static inline enum tv_err sys_thread_start(uint64_t thread) { return sys_call2(TV_THREAD_START, thread, 0); }
 static inline enum tv_err sys_thread_suspend(uint64_t thread) { return sys_call2(TV_THREAD_SUSPEND, thread, 0); }
+/* @thread, which is suspended or has ended, begins anew when it is started: see docs/abi.md. */
+static inline enum tv_err sys_thread_reset(uint64_t thread, uint64_t rip, uint64_t rsp, uint64_t arg)
+{
+	return sys_call6(TV_THREAD_RESET, thread, rip, rsp, arg, 0, 0);
+}
 static inline enum tv_err sys_thread_bind(uint64_t thread, uint64_t ntfn)
 {
 	return sys_call2(TV_THREAD_BIND, thread, ntfn);

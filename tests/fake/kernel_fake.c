@@ -142,6 +142,11 @@ void user_init(struct arch_thread *t, uint64_t rip, uint64_t rsp, uint64_t arg, 
 	t->fpu = fpu;
 }
 
+void user_reset(struct arch_thread *t, uint64_t rip, uint64_t rsp, uint64_t arg)
+{
+	t->frame = (struct user_frame){ .rip = rip, .rsp = rsp, .rdi = arg, .vector = FRAME_SYSCALL };
+}
+
 void user_switch(struct arch_thread *prev, struct arch_thread *next)
 {
 	/* A thread that was freed must not be touched: let the sanitizer see. */

@@ -316,6 +316,63 @@ static void suspending_stops_and_starting_goes_on(void **state)
 	check_invariants();
 }
 
+static void a_thread_that_has_ended_begins_anew(void **state)
+{
+	struct thread *t1;
+
+	(void)state;
+	make_ntfn();
+	t1 = make_thread(T1, TV_SEL_DOMAIN, S1, 10);
+	assert_int_equal(call(TV_THREAD_START, T1), TV_OK);
+	t1->stop = 0;
+	assert_int_equal(call(TV_THREAD_RESET, T1, 0x2000, 0x3000, 7), TV_EBUSY);	/* it runs */
+	root_sleeps_until(fake_tsc + MS);
+	assert_ptr_equal(fake_current(), t1);
+	assert_int_equal(call(TV_THREAD_EXIT, 5), FAKE_BLOCKED);
+	fake_time(fake_tsc + MS);
+	assert_int_equal(call(TV_THREAD_START, T1), TV_EDEAD);
+	assert_int_equal(call(TV_THREAD_RESET, T1, 0x800000000000, 0x3000, 7), TV_EINVAL);
+	assert_int_equal(call(TV_THREAD_RESET, T1, 0x2000, 0x3000, 7), TV_OK);
+	assert_int_equal(call(TV_THREAD_INFO, T1), TV_OK);
+	assert_int_equal(out[0], TV_THREAD_SUSPENDED);
+	assert_int_equal(out[4], 0);
+	root_sleeps_until(fake_tsc + MS);
+	assert_true(fake.idle);
+	fake_time(fake_tsc + MS);
+	assert_int_equal(call(TV_THREAD_START, T1), TV_OK);
+	root_sleeps_until(fake_tsc + MS);
+	assert_ptr_equal(fake_current(), t1);
+	assert_int_equal(t1->arch.frame.rip, 0x2000);
+	assert_int_equal(t1->arch.frame.rsp, 0x3000);
+	assert_int_equal(t1->arch.frame.rdi, 7);
+	fake_time(fake_tsc + MS);
+	check_invariants();
+}
+
+static void a_reset_ends_a_wait(void **state)
+{
+	struct thread *t1;
+
+	(void)state;
+	make_ntfn();
+	assert_int_equal(call(TV_NTFN_CREATE, N), TV_OK);
+	t1 = make_thread(T1, TV_SEL_DOMAIN, S1, 10);
+	root_sleeps_until(fake_tsc + MS);
+	assert_int_equal(call(TV_NTFN_WAIT, N, fake_tsc + 3 * MS), FAKE_BLOCKED);
+	fake_time(fake_tsc + MS);
+	assert_int_equal(call(TV_THREAD_RESET, T1, 0x2000, 0x3000, 0), TV_EBUSY);	/* not suspended */
+	assert_int_equal(call(TV_THREAD_SUSPEND, T1), TV_OK);
+	assert_int_equal(call(TV_THREAD_RESET, T1, 0x2000, 0x3000, 0), TV_OK);
+	assert_int_equal(call(TV_NTFN_SIGNAL, N, 1), TV_OK);
+	assert_int_equal(call(TV_THREAD_START, T1), TV_OK);
+	root_sleeps_until(fake_tsc + 5 * MS);
+	assert_ptr_equal(fake_current(), t1);
+	assert_int_equal(t1->arch.frame.rip, 0x2000);
+	assert_int_equal(t1->arch.frame.rax, 0);		/* neither signal nor deadline reached it */
+	fake_time(fake_tsc + 5 * MS);
+	check_invariants();
+}
+
 static void a_signal_to_a_suspended_thread_is_not_lost(void **state)
 {
 	struct thread *t1;
@@ -542,6 +599,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(whoever_loses_its_context_stops_until_it_gets_another, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_thread_may_unbind_itself, setup, teardown),
 		cmocka_unit_test_setup_teardown(suspending_stops_and_starting_goes_on, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_thread_that_has_ended_begins_anew, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_reset_ends_a_wait, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_signal_to_a_suspended_thread_is_not_lost, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_fault_stops_the_thread_and_tells_the_watcher, setup, teardown),
 		cmocka_unit_test_setup_teardown(waiting_ends_at_the_deadline_and_not_before, setup, teardown),
