@@ -45,7 +45,7 @@ ROOT_SRC := acpi.c blob.c child.c clock.c command.c config.c config_prop.c conso
 	place.c policy.c pool.c power.c sample.c serial.c shell.c system.c term.c top.c vm_io.c vm_life.c vm_scrub.c \
 	vm_spawn.c vm_text.c vm_watch.c vms.c word.c
 VMM_SRC := acpi.c bus.c console.c cpuid.c cr.c emulate.c exit.c exit_cpu.c gmem.c gwalk.c inject.c insn.c insn_alu.c \
-	insn_exec.c insn_mem.c insn_operand.c insn_seg.c insn_stack.c insn_string.c insn_table.c irqchip.c layout.c \
+	insn_exec.c insn_fetch.c insn_mem.c insn_operand.c insn_seg.c insn_stack.c insn_string.c insn_table.c irqchip.c layout.c \
 	lock.c log.c main.c mmio.c mp.c msr.c pio.c pvclock.c retire.c timer.c trace.c vcpu.c vector.c vm.c
 DEV_SRC := board.c i8042.c ioapic.c lapic.c lapic_ipi.c lapic_irq.c lapic_timer.c misc.c msix.c pci.c pci_cfg.c pic.c pit.c \
 	pm.c rtc.c uart.c

@@ -24,8 +24,10 @@
 static inline enum tv_err exit_deliver(struct thread *t, struct vcpu *v, uint32_t kind, uint32_t keep)
 {
 	struct tv_exit_page *p = v->page;
-	uint32_t groups = (READ_ONCE(p->want[kind]) & TV_REGS_ALL) | TV_REGS_RIP;
+	uint32_t groups = (READ_ONCE(p->want[kind]) & (TV_REGS_ALL | TV_REGS_CODE)) | TV_REGS_RIP;
 
+	if (unlikely(keep & (TV_REGS_CR | TV_REGS_SEG)))
+		keep |= TV_REGS_CODE;		/* a part of both */
 	vcpu_leave(t, v);
 	p->kind = kind;
 	p->valid = groups;

@@ -72,7 +72,7 @@ static const struct {
 	[TV_EXIT_KICK]	    = { on_kick, 0 },
 	[TV_EXIT_DEADLINE]  = { on_deadline, 0 },
 	[TV_EXIT_WINDOW]    = { on_window, 0 },
-	[TV_EXIT_CPUID]	    = { exit_cpuid, TV_REGS_CR | INSN },	/* OSXSAVE mirrors CR4 */
+	[TV_EXIT_CPUID]	    = { exit_cpuid, INSN },
 	[TV_EXIT_HLT]	    = { exit_hlt, INSN },
 	[TV_EXIT_PIO]	    = { exit_pio, INSN },
 	[TV_EXIT_MMIO]	    = { exit_mmio, TV_REGS_CR | TV_REGS_SEG },
@@ -81,7 +81,7 @@ static const struct {
 	[TV_EXIT_CR]	    = { exit_cr, TV_REGS_CR | TV_REGS_SEG },
 	[TV_EXIT_DR]	    = { exit_dr, TV_REGS_CR | TV_REGS_SEG | TV_REGS_DR },
 	[TV_EXIT_EXC]	    = { exit_exception, TV_REGS_CR | TV_REGS_SEG | TV_REGS_DR },
-	[TV_EXIT_HYPERCALL] = { exit_hypercall, TV_REGS_CR | TV_REGS_SEG },
+	[TV_EXIT_HYPERCALL] = { exit_hypercall, TV_REGS_CODE | INSN },
 	[TV_EXIT_XSETBV]    = { exit_xsetbv, TV_REGS_CR | TV_REGS_SEG | TV_REGS_XCR },
 	[TV_EXIT_INSN]	    = { exit_insn, TV_REGS_CR | TV_REGS_SEG },
 	[TV_EXIT_SHUTDOWN]  = { on_shutdown, TV_REGS_ALL },
@@ -98,7 +98,7 @@ uint32_t exit_want(uint32_t kind, uint32_t decode)
 	/* An I/O exit tells its length on every CPU. */
 	if (want & INSN && kind != TV_EXIT_PIO)
 		want |= decode;
-	return want & TV_REGS_ALL;
+	return want & (TV_REGS_ALL | TV_REGS_CODE);
 }
 
 enum vm_next exit_handle(struct vcpu *v)

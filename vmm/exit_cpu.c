@@ -19,7 +19,7 @@ enum vm_next exit_cpuid(struct vcpu *v)
 	struct cpuid_cpu cpu;
 	struct cpuid_regs r;
 
-	if (!len || !vcpu_need(v, TV_REGS_CR | (leaf == 0xd ? TV_REGS_XCR : 0)))
+	if (!len || !vcpu_need(v, leaf == 0xd ? TV_REGS_XCR : 0))
 		return VM_NEXT_RUN;
 	if (unlikely(v->msr.slot[MSR_SLOT_MISC_FEATURES] & MISC_FEATURES_CPUID_FAULT)) {
 		if (!vcpu_need(v, TV_REGS_SEG))
@@ -52,7 +52,7 @@ enum vm_next exit_hypercall(struct vcpu *v)
 {
 	unsigned len = retire_length(v);
 
-	if (!len)
+	if (!len || !vcpu_need_code(v))
 		return VM_NEXT_RUN;
 	v->page->gpr[TV_RAX] = insn_mode(v->page) == INSN_MODE_64 ? HYPERCALL_ENOSYS : (uint32_t)HYPERCALL_ENOSYS;
 	return retire(v, len);

@@ -127,15 +127,14 @@ static bool read_entry(const struct walk *w, struct entry *e)
 
 	if (!p)
 		return false;
-	if (w->fmt->entry_size == 4) {
-		e->value = __atomic_load_n((const uint32_t *)p, __ATOMIC_RELAXED);
-		return true;
+	/* A note compares eight bytes: of a small entry, its neighbour's too. */
+	e->value = __atomic_load_n((const uint64_t *)((uintptr_t)p & ~7ull), __ATOMIC_RELAXED);
+	if (note && note->entries++ < GWALK_NOTED) {
+		note->entry[note->entries - 1].at = (const uint64_t *)((uintptr_t)p & ~7ull);
+		note->entry[note->entries - 1].value = e->value;
 	}
-	e->value = __atomic_load_n((const uint64_t *)p, __ATOMIC_RELAXED);
-	if (note) {
-		note->entry[note->entries].at = p;
-		note->entry[note->entries++].value = e->value;
-	}
+	if (w->fmt->entry_size == 4)
+		e->value = (uint32_t)(e->value >> ((uintptr_t)p & 4) * 8);
 	return true;
 }
 
@@ -212,14 +211,15 @@ static enum gwalk_status walk_once(const struct walk *w, uint64_t gva, struct gw
 	return (e.value & dirty) == dirty ? GWALK_OK : mark_entry(w, &e, dirty);
 }
 
-static void note_begin(struct gwalk_note *note, const struct tv_exit_page *st, uint64_t access)
+static void note_begin(struct gwalk_note *note)
 {
-	note->access = access;
-	note->cr0 = st->cr0;
-	note->cr3 = st->cr3;
-	note->cr4 = st->cr4;
-	note->efer = st->efer;
+	static const uint64_t nothing;
+
 	note->entries = 0;
+	for (unsigned i = 0; i < GWALK_NOTED; i++) {
+		note->entry[i].at = &nothing;
+		note->entry[i].value = 0;
+	}
 }
 
 enum gwalk_status gwalk_noted(const struct gwalk_vm *vm, const struct tv_exit_page *st, gva_t gva, uint64_t access,
@@ -229,7 +229,7 @@ enum gwalk_status gwalk_noted(const struct gwalk_vm *vm, const struct tv_exit_pa
 	enum gwalk_status status;
 
 	if (note)
-		note->entries = 0;
+		note_begin(note);
 	if (!(st->efer & EFER_LMA))
 		gva.v &= MASK(31, 0);
 	if (!(st->cr0 & CR0_PG)) {
@@ -241,26 +241,12 @@ enum gwalk_status gwalk_noted(const struct gwalk_vm *vm, const struct tv_exit_pa
 	w.reserved = reserved_always(&w);
 	for (unsigned try = 0; try < MAX_TRIES; try++) {
 		if (note)
-			note_begin(note, st, access);
+			note_begin(note);
 		status = walk_once(&w, gva.v, result);
 		if (status != GWALK_RETRY)
 			return status;
 	}
 	return GWALK_RETRY;
-}
-
-/*
- * An entry whose accessed bit the noted walk had to set is not the noted one any more: then the next walk, which finds it set, makes
- * a note that holds.
- */
-bool gwalk_holds(const struct gwalk_note *note, const struct tv_exit_page *st, uint64_t access)
-{
-	uint64_t differ = (note->access ^ access) | (note->cr0 ^ st->cr0) | (note->cr3 ^ st->cr3) | (note->cr4 ^ st->cr4) |
-			  (note->efer ^ st->efer);
-
-	for (unsigned i = 0; i < note->entries; i++)
-		differ |= note->entry[i].value ^ __atomic_load_n(note->entry[i].at, __ATOMIC_RELAXED);
-	return note->entries && !differ;
 }
 
 /*

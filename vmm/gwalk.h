@@ -41,26 +41,31 @@ struct gwalk_result {
 enum gwalk_status gwalk(const struct gwalk_vm *vm, const struct tv_exit_page *st, gva_t gva, uint64_t access,
 			struct gwalk_result *result) MUST_USE;
 
-#define GWALK_LEVELS	5u
+#define GWALK_NOTED	4u		/* levels of tables that a note has room for */
 
-/* What a walk depended on: all 0 holds for nothing. */
+/* The page-table entries that a walk went through; what it did not need holds always.  All 0: holds nothing, do not ask. */
 struct gwalk_note {
-	uint64_t access, cr0, cr3, cr4, efer;
 	unsigned entries;
 	struct {
 		const uint64_t *at;	/* in guest RAM, which stays where it is */
 		uint64_t value;
-	} entry[GWALK_LEVELS];
+	} entry[GWALK_NOTED];
 };
 
 /*
- * The same, and remember in *@note what the result depended on.  Only for accesses that EFLAGS.AC and CPL do not matter for
- * beyond @access, such as GWALK_FETCH.  Walks of 32-bit tables and those without paging leave a note that never holds.
+ * The same, and note in *@note what the result depended on beside CR0, CR3, CR4, EFER, EFLAGS.AC and @access.  Of a walk with more
+ * levels than a note has room for, the first ones are there and @entries counts all.
  */
 enum gwalk_status gwalk_noted(const struct gwalk_vm *vm, const struct tv_exit_page *st, gva_t gva, uint64_t access,
 			      struct gwalk_note *note, struct gwalk_result *result) MUST_USE;
 
-/* Would a walk of the same address for @access, which ended well when *@note was made, end in the same way now? */
-bool gwalk_holds(const struct gwalk_note *note, const struct tv_exit_page *st, uint64_t access);
+/* 0: the page tables still say what they said when *@note was made. */
+static inline uint64_t gwalk_note_differs(const struct gwalk_note *note)
+{
+	return (note->entry[0].value ^ __atomic_load_n(note->entry[0].at, __ATOMIC_RELAXED)) |
+	       (note->entry[1].value ^ __atomic_load_n(note->entry[1].at, __ATOMIC_RELAXED)) |
+	       (note->entry[2].value ^ __atomic_load_n(note->entry[2].at, __ATOMIC_RELAXED)) |
+	       (note->entry[3].value ^ __atomic_load_n(note->entry[3].at, __ATOMIC_RELAXED));
+}
 
 #endif

@@ -5,7 +5,8 @@
  *	insn_fetch(ctx, &in)	bytes at CS:RIP through the guest's page tables, decoded
  *	insn_exec(ctx, &in)	its effect on registers, RAM, devices and ports
  *
- * The executor needs the groups RIP, CR and SEG of the state page, changes RIP and SEG, and marks what it changes as dirty.
+ * A fetch needs the groups RIP and CODE of the state page, and CR0, CR4 and EFER as they were when they changed last; the executor
+ * needs RIP, CR and SEG, changes RIP and SEG, and marks what it changes as dirty.
  * It does everything with the rights that the guest has at its CPL, never more: bytes that another CPU has changed since the
  * exit are executed as what they are now.  What it leaves to its caller: RF, TF, and the interrupt shadow.
  */
@@ -46,17 +47,24 @@ struct insn_fault {
 	uint64_t cr2;		/* for #PF only: the new CR2 */
 };
 
+typedef uint64_t __attribute__((aligned(1), may_alias)) insn_word;
+
 /*
- * A decoded instruction and the 16 bytes at its address; @in.length 0: empty.  In 64-bit mode also where it was last seen: as long
- * as a walk to @rip would lead to the same place, and the same bytes stand @at it, a fetch would find it again.
+ * An instruction that was fetched: where it stood, in what code, and what led there.  As long as all that is the same, a fetch
+ * would find it again (insn_seen()).
  */
 struct insn_memo {
-	uint64_t bytes[2];
-	struct insn in;
 	uint64_t rip;
-	const void *at;			/* 16 bytes of guest RAM; NULL: not known */
+	uint64_t cs, cs_base;		/* of CS: selector, attributes and limit as one word; base               */
+	uint64_t mode;			/* insn_ctx.epoch and CPL                                                */
+	uint64_t cr3;
 	struct gwalk_note walk;
+	const volatile insn_word *at;	/* 16 bytes of guest RAM in one page, the instruction among them; NULL: empty */
+	uint64_t bytes[2];		/* which were these                                                      */
+	uint32_t kind;			/* the caller's: an exit kind that @in explains; 0 when it is new        */
+	struct insn in;
 };
+#define INSN_MEMOS	64u
 
 /* Everything about one vCPU.  The caller sets it up once, all else being 0, and keeps it. */
 struct insn_ctx {
@@ -79,10 +87,18 @@ struct insn_ctx {
 	bool hint_write;		/* the access was a write; else only reads use it */
 	gpa_t hint;			/* only its page counts */
 	struct insn_fault fault;	/* set with INSN_EXCEPTION */
-	struct insn_memo memo[16];	/* private: a device is mostly accessed from few places */
+	uint64_t epoch;			/* changes by 4 whenever CR0, CR4 or EFER may have changed: insn_modes_changed() */
+	struct insn_memo memo[INSN_MEMOS];	/* private */
 };
 
+/* What was learnt about instructions under other CR0, CR4 and EFER does not count any more. */
+static inline void insn_modes_changed(struct insn_ctx *c)
+{
+	c->epoch += 4;			/* CPL has the bits below */
+}
+
 enum insn_mode insn_mode(const struct tv_exit_page *st);
+struct insn_memo *insn_seen(struct insn_ctx *c);
 enum insn_result insn_fetch(struct insn_ctx *c, struct insn *in) MUST_USE;
 enum insn_result insn_exec(struct insn_ctx *c, const struct insn *in) MUST_USE;
 

@@ -37,51 +37,6 @@ static bool is_expected(const struct tv_exit_page *p, unsigned op)
 	return false;
 }
 
-/* Linear address of the instruction. */
-static uint64_t linear_rip(const struct tv_exit_page *p, enum insn_mode mode)
-{
-	return mode == INSN_MODE_64 ? p->rip : (uint32_t)(p->seg[TV_CS].base + p->rip);
-}
-
-static uint64_t access_of(const struct tv_exit_page *p)
-{
-	return GWALK_FETCH | (p->cpl == 3 ? GWALK_USER : 0);
-}
-
-static struct retire_entry *cache_slot(struct retire_cache *c, uint64_t linear)
-{
-	return &c->entry[(linear ^ linear >> 6 ^ linear >> 12) % RETIRE_CACHE];
-}
-
-static bool same_bytes(const struct retire_entry *e)
-{
-	for (unsigned i = 0; i < e->length; i++)
-		if (e->bytes[i] != e->copy[i])
-			return false;
-	return true;
-}
-
-/* Remember the length of the instruction at @linear, if all its bytes lie in one page of RAM. */
-static void cache_fill(struct vcpu *v, uint64_t linear, const struct insn *in)
-{
-	struct retire_entry *e = cache_slot(&v->lengths, linear);
-	struct gwalk_result at;
-
-	e->bytes = NULL;
-	if ((linear & PAGE_MASK) + in->length > PAGE_SIZE ||
-	    gwalk_noted(&v->vm->walk, v->page, (gva_t){ linear }, access_of(v->page), &e->note, &at) != GWALK_OK)
-		return;
-	e->bytes = gmem_at(&v->vm->mem, at.gpa, in->length, false);
-	if (!e->bytes)
-		return;
-	e->linear = linear;
-	e->kind = (uint8_t)v->page->kind;
-	e->length = in->length;
-	e->mode = in->mode;
-	for (unsigned i = 0; i < in->length; i++)
-		e->copy[i] = e->bytes[i];
-}
-
 /*
  * The same exit again and again, and never an instruction that explains it: only the decoder can be wrong then.  A program of the
  * guest must not be able to end the guest by that.
@@ -97,25 +52,21 @@ static void undecodable(struct vcpu *v)
 }
 
 /* Find out the length from the instruction itself.  0: look again after another exit. */
-static unsigned decode_length(struct vcpu *v)
+static NOINLINE unsigned decode_length(struct vcpu *v)
 {
 	struct tv_exit_page *p = v->page;
-	enum insn_mode mode = insn_mode(p);
-	uint64_t linear = linear_rip(p, mode);
-	const struct retire_entry *e = cache_slot(&v->lengths, linear);
-	enum insn_result result;
+	struct insn_memo *m;
 	struct insn in;
-
-	if (e->bytes && e->linear == linear && e->mode == mode && e->kind == p->kind && gwalk_holds(&e->note, p, access_of(p)) &&
-	    same_bytes(e))
-		return e->length;
 	/*
 	 * Another CPU, or the page tables, may have changed since the exit: then the bytes are not those that exited, and
 	 * the guest runs into whatever is there now.
 	 */
-	result = insn_fetch(&v->insn, &in);
+	enum insn_result result = insn_fetch(&v->insn, &in);
+
 	if (result == INSN_DONE && is_expected(p, in.op)) {
-		cache_fill(v, linear, &in);
+		m = insn_seen(&v->insn);
+		if (m && p->kind != TV_EXIT_INSN)
+			m->kind = p->kind;
 		return in.length;
 	}
 	if (result == INSN_EXCEPTION)
@@ -130,17 +81,20 @@ unsigned retire_length(struct vcpu *v)
 	struct tv_exit_page *p = v->page;
 	unsigned len = p->insn_len;
 
-	if (p->rflags & RFLAGS_TF && !vcpu_need(v, TV_REGS_DR))
+	if (unlikely(p->rflags & RFLAGS_TF) && !vcpu_need(v, TV_REGS_DR))
 		return 0;
 	if (!len) {
-		if (!vcpu_need(v, TV_REGS_CR | TV_REGS_SEG))
+		const struct insn_memo *m;
+
+		if (!vcpu_need_code(v))
 			return 0;
-		len = decode_length(v);
-		if (!len)
+		m = insn_seen(&v->insn);
+		len = likely(m && m->kind == p->kind) ? m->in.length : decode_length(v);
+		if (unlikely(!len))
 			return 0;
 	}
 	/* Only an instruction that ends in another 64 KiB could wrap around, which depends on the mode. */
-	if ((p->rip ^ (p->rip + len)) >> 16 && !vcpu_need(v, TV_REGS_CR | TV_REGS_SEG))
+	if (unlikely((p->rip ^ (p->rip + len)) >> 16) && !vcpu_need_code(v))
 		return 0;
 	v->mismatches = 0;
 	return len;

@@ -14,25 +14,6 @@
 #include <lib/base.h>
 
 #include "exit.h"
-#include "gwalk.h"
-
-#define RETIRE_CACHE	64u		/* a power of two */
-
-/*
- * Lengths found out by decoding, where exits do not tell them.  @bytes points at the instruction in guest RAM: an entry holds only
- * as long as @note does and the same bytes stand there, and only for the same kind of code segment.
- */
-struct retire_entry {
-	uint64_t linear;
-	struct gwalk_note note;
-	const uint8_t *bytes;		/* NULL: empty */
-	uint8_t kind, length, mode;
-	uint8_t copy[15];
-};
-
-struct retire_cache {
-	struct retire_entry entry[RETIRE_CACHE];
-};
 
 /* Length of the instruction that caused the exit.  0: see above; nothing was changed but for an exception that is on its way. */
 unsigned retire_length(struct vcpu *v);

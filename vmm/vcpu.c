@@ -39,7 +39,7 @@ bool vcpu_init(struct vcpu *v, struct vm *vm, unsigned index, struct tv_exit_pag
 	v->page = page;
 	v->vm = vm;
 	v->index = index;
-	v->decode_groups = vm->features & TV_FEAT_NEXT_RIP ? 0 : TV_REGS_CR | TV_REGS_SEG;
+	v->decode_groups = vm->features & TV_FEAT_NEXT_RIP ? 0 : TV_REGS_CODE;
 	for (uint32_t kind = 0; kind < TV_EXIT_KINDS; kind++)
 		page->want[kind] = exit_want(kind, v->decode_groups);
 	/* The task priority lives in the local APIC; CR8 in the hardware stays 0. */
@@ -236,6 +236,8 @@ static void enter(struct vcpu *v)
 	uint64_t group;
 	enum tv_err err;
 
+	if (unlikely(v->page->dirty & TV_REGS_CR))
+		insn_modes_changed(&v->insn);
 	if (!go_away(v))
 		return;
 	err = sys_vcpu_run(v->sel, next_deadline(v), &group);

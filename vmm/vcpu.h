@@ -50,7 +50,6 @@ struct vcpu {
 	struct lapic lapic;
 	struct insn_ctx insn;
 	struct msr_state msr;
-	struct retire_cache lengths;
 	struct trace trace;
 };
 
@@ -84,6 +83,13 @@ static inline MUST_USE bool vcpu_need(struct vcpu *v, uint32_t groups)
 		return true;
 	vcpu_boost(v, groups);
 	return false;
+}
+
+/* The same for what an instruction takes to be found, group CODE: it comes with CR and SEG as well. */
+static inline MUST_USE bool vcpu_need_code(struct vcpu *v)
+{
+	return likely(v->page->valid & TV_REGS_CODE) || !(~v->page->valid & (TV_REGS_CR | TV_REGS_SEG)) ||
+	       vcpu_need(v, TV_REGS_CODE);
 }
 
 /* Run what is due: the timer of its local APIC, and on the first CPU those of the devices. */

@@ -215,6 +215,16 @@ static void pull_seg(struct tv_exit_page *p, const struct svm_vcpu *s)
 	p->cpl = cpl;
 }
 
+/* Where the CPU does not tell the length of instructions, every exit of one fetches this. */
+static inline void pull_code(struct tv_exit_page *p, const struct svm_vcpu *s)
+{
+	const struct vmcb *b = s->vmcb;
+
+	p->cr3 = b->cr3;
+	p->cpl = b->cpl;
+	pull_segment(&p->seg[TV_CS], &b->cs, TV_CS, 0);
+}
+
 /* --- DR, MSR, XCR, TSC ------------------------------------------------------------------------------------------------ */
 
 static bool push_dr(struct vcpu *v)
@@ -351,13 +361,21 @@ static NOINLINE void pull_groups(struct vcpu *v, uint32_t groups)
 	}
 	if (groups & TV_REGS_TSC)
 		p->tsc_offset = s->vmcb->tsc_offset;
+	if (groups & TV_REGS_CODE)
+		pull_code(p, s);
 }
 
 /* Fill @groups of the state page. */
 void svm_pull(struct vcpu *v, uint32_t groups)
 {
-	if (unlikely(groups != TV_REGS_RIP))
+	const struct svm_vcpu *s = svm_of(v);
+
+	if (groups == (TV_REGS_RIP | TV_REGS_CODE)) {
+		pull_rip(v->page, s);
+		pull_code(v->page, s);
+	} else if (likely(groups == TV_REGS_RIP)) {
+		pull_rip(v->page, s);
+	} else {
 		pull_groups(v, groups);
-	else
-		pull_rip(v->page, svm_of(v));
+	}
 }

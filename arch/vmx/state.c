@@ -206,21 +206,31 @@ static bool push_seg(struct vcpu *v)
 	return true;
 }
 
+static void pull_segment(struct tv_segment *g, unsigned i)
+{
+	uint32_t access = vmcs_read32(VMCS_GUEST_ACCESS(i));
+
+	g->sel = vmcs_read16(VMCS_GUEST_SEL(i));
+	g->limit = vmcs_read32(VMCS_GUEST_LIMIT(i));
+	g->base = vmcs_readn(VMCS_GUEST_BASE(i));
+	/* Of an unusable segment the CPU keeps whatever it likes, but the DPL of SS is the CPL. */
+	if (access & ACCESS_UNUSABLE)
+		g->attr = (uint16_t)((access & SEG_DPL) | TV_SEG_UNUSABLE);
+	else
+		g->attr = (uint16_t)((access & 0xff) | (access >> 4 & 0xf00));
+}
+
+static void pull_code(struct tv_exit_page *p)
+{
+	p->cr3 = vmcs_readn(VMCS_GUEST_CR3);
+	p->cpl = (vmcs_read32(VMCS_GUEST_ACCESS(TV_SS)) & SEG_DPL) >> 5;
+	pull_segment(&p->seg[TV_CS], TV_CS);
+}
+
 static void pull_seg(struct tv_exit_page *p)
 {
-	for (unsigned i = 0; i < TV_SEGS; i++) {
-		struct tv_segment *g = &p->seg[i];
-		uint32_t access = vmcs_read32(VMCS_GUEST_ACCESS(i));
-
-		g->sel = vmcs_read16(VMCS_GUEST_SEL(i));
-		g->limit = vmcs_read32(VMCS_GUEST_LIMIT(i));
-		g->base = vmcs_readn(VMCS_GUEST_BASE(i));
-		/* Of an unusable segment the CPU keeps whatever it likes, but the DPL of SS is the CPL. */
-		if (access & ACCESS_UNUSABLE)
-			g->attr = (uint16_t)((access & SEG_DPL) | TV_SEG_UNUSABLE);
-		else
-			g->attr = (uint16_t)((access & 0xff) | (access >> 4 & 0xf00));
-	}
+	for (unsigned i = 0; i < TV_SEGS; i++)
+		pull_segment(&p->seg[i], i);
 	p->gdtr = (struct tv_table){ .base = vmcs_readn(VMCS_GUEST_GDTR_BASE), .limit = vmcs_read32(VMCS_GUEST_GDTR_LIMIT) };
 	p->idtr = (struct tv_table){ .base = vmcs_readn(VMCS_GUEST_IDTR_BASE), .limit = vmcs_read32(VMCS_GUEST_IDTR_LIMIT) };
 	p->cpl = (uint32_t)(p->seg[TV_SS].attr & SEG_DPL) >> 5;
@@ -360,6 +370,8 @@ static NOINLINE void pull_groups(struct vcpu *v, uint32_t groups)
 	}
 	if (groups & TV_REGS_TSC)
 		p->tsc_offset = vmcs_read64(VMCS_TSC_OFFSET);
+	if (groups & TV_REGS_CODE)
+		pull_code(p);
 }
 
 /* Fill @groups of the state page. */

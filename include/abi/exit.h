@@ -33,6 +33,7 @@ enum tv_gpr {
 #define TV_REGS_PDPTE	(1u << 6)	/* pdpte[]: PAE paging; only needed when the monitor emulated a CR load */
 #define TV_REGS_TSC	(1u << 7)	/* tsc_offset                                                       */
 #define TV_REGS_ALL	0xffu
+#define TV_REGS_CODE	(1u << 8)	/* cr3, seg[TV_CS], cpl: what it takes to find an instruction; only in want[] and @valid */
 
 /* seg[] index, in the order of their encoding in instructions; then the two system segments. */
 enum tv_seg { TV_ES, TV_CS, TV_SS, TV_DS, TV_FS, TV_GS, TV_LDTR, TV_TR, TV_SEGS };

@@ -4,7 +4,7 @@
  * memory, page tables and descriptors included, come from the input.  Whatever they are, nothing outside the guest is touched, work
  * is bounded, and an instruction that does not complete leaves RIP and says why.
  */
-/* sources: vmm/insn.c vmm/insn_table.c vmm/insn_exec.c vmm/insn_operand.c vmm/insn_mem.c vmm/insn_alu.c vmm/insn_string.c vmm/insn_stack.c vmm/insn_seg.c vmm/gwalk.c */
+/* sources: vmm/insn.c vmm/insn_table.c vmm/insn_exec.c vmm/insn_fetch.c vmm/insn_operand.c vmm/insn_mem.c vmm/insn_alu.c vmm/insn_string.c vmm/insn_stack.c vmm/insn_seg.c vmm/gwalk.c */
 #include "insn_exec.h"
 
 #include <stdio.h>

@@ -3,7 +3,7 @@
  * The instruction executor: what a guest sees when its instruction is emulated, above all when it faults, is interrupted, crosses
  * a page, or may not do what it tries.  Results of plain instructions are compared with the CPU in insn_native_test.c.
  */
-/* sources: vmm/insn.c vmm/insn_table.c vmm/insn_exec.c vmm/insn_operand.c vmm/insn_mem.c vmm/insn_alu.c vmm/insn_string.c vmm/insn_stack.c vmm/insn_seg.c vmm/gwalk.c */
+/* sources: vmm/insn.c vmm/insn_table.c vmm/insn_exec.c vmm/insn_fetch.c vmm/insn_operand.c vmm/insn_mem.c vmm/insn_alu.c vmm/insn_string.c vmm/insn_stack.c vmm/insn_seg.c vmm/gwalk.c */
 #include "insn_exec.h"
 
 #include "insn_guest.h"
@@ -622,6 +622,63 @@ static void a_place_that_was_fetched_from_is_not_walked_to_again_until_something
 	test_free(g);
 }
 
+static void a_place_is_known_under_another_cr3_only_if_the_first_table_agrees(void **state)
+{
+	struct guest *g = guest64();
+	struct insn in;
+
+	(void)state;
+	assert_int_equal(fetch_at(g, GUEST_CODE, "\x89\x47\x20", 3, &in), INSN_DONE);
+	assert_int_equal(insn_fetch(&g->ctx, &in), INSN_DONE);
+	memcpy(&g->ram[g->next_table], &g->ram[g->st.cr3], PAGE_SIZE);
+	g->st.cr3 = g->next_table;
+	g->on_ram = count_lookup;
+	lookups = 0;
+	assert_int_equal(insn_fetch(&g->ctx, &in), INSN_DONE);
+	assert_int_equal(lookups, 1);
+	assert_int_equal(insn_fetch(&g->ctx, &in), INSN_DONE);
+	assert_int_equal(lookups, 1);
+	g->st.cr3 += PAGE_SIZE;				/* nothing is mapped there */
+	assert_int_equal(insn_fetch(&g->ctx, &in), INSN_EXCEPTION);
+	assert_int_equal(g->ctx.fault.vector, EXC_PF);
+	test_free(g);
+}
+
+static void nothing_is_known_any_more_when_the_paging_mode_may_have_changed(void **state)
+{
+	struct guest *g = guest64();
+	struct insn in;
+
+	(void)state;
+	assert_int_equal(fetch_at(g, GUEST_CODE, "\x89\x47\x20", 3, &in), INSN_DONE);
+	assert_int_equal(insn_fetch(&g->ctx, &in), INSN_DONE);
+	assert_non_null(insn_seen(&g->ctx));
+	insn_modes_changed(&g->ctx);
+	assert_null(insn_seen(&g->ctx));
+	test_free(g);
+}
+
+static void small_page_table_entries_are_compared_as_well(void **state)
+{
+	struct guest *g = guest_create(INSN_MODE_32);
+	uint32_t *directory = (uint32_t *)(void *)&g->ram[0x2000];
+	struct insn in;
+
+	(void)state;
+	directory[GUEST_CODE >> 22] = PTE_P | PTE_W | PTE_PS | PTE_A;
+	directory[1] = PTE_P | PTE_W | PTE_PS | PTE_A;		/* its neighbour */
+	g->st.cr0 |= CR0_PG;
+	g->st.cr3 = 0x2000;
+	g->st.cr4 = CR4_PSE;
+	insn_modes_changed(&g->ctx);
+	assert_int_equal(fetch_at(g, GUEST_CODE, "\x89\x47\x20", 3, &in), INSN_DONE);
+	assert_non_null(insn_seen(&g->ctx));
+	directory[GUEST_CODE >> 22] = 0;
+	assert_null(insn_seen(&g->ctx));
+	assert_int_equal(insn_fetch(&g->ctx, &in), INSN_EXCEPTION);
+	test_free(g);
+}
+
 static void code_that_changes_is_decoded_again(void **state)
 {
 	struct guest *g = guest64();
@@ -862,6 +919,9 @@ int main(void)
 		cmocka_unit_test(fetch_touches_the_second_page_only_if_the_instruction_does),
 		cmocka_unit_test(fetch_reads_guest_memory_once),
 		cmocka_unit_test(a_place_that_was_fetched_from_is_not_walked_to_again_until_something_changes),
+		cmocka_unit_test(a_place_is_known_under_another_cr3_only_if_the_first_table_agrees),
+		cmocka_unit_test(nothing_is_known_any_more_when_the_paging_mode_may_have_changed),
+		cmocka_unit_test(small_page_table_entries_are_compared_as_well),
 		cmocka_unit_test(code_that_changes_is_decoded_again),
 		cmocka_unit_test(fetch_raises_what_the_cpu_raises),
 		cmocka_unit_test(bytes_that_came_with_the_exit_are_used_if_they_suffice),

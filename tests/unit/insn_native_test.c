@@ -4,7 +4,7 @@
  * another, with the same registers.  Registers, defined flags, vector registers and memory must be the same afterwards.  Every other page of the
  * emulated area is a device, so that accesses cross between RAM and device.
  */
-/* sources: vmm/insn.c vmm/insn_table.c vmm/insn_exec.c vmm/insn_operand.c vmm/insn_mem.c vmm/insn_alu.c vmm/insn_string.c vmm/insn_stack.c vmm/insn_seg.c vmm/gwalk.c */
+/* sources: vmm/insn.c vmm/insn_table.c vmm/insn_exec.c vmm/insn_fetch.c vmm/insn_operand.c vmm/insn_mem.c vmm/insn_alu.c vmm/insn_string.c vmm/insn_stack.c vmm/insn_seg.c vmm/gwalk.c */
 #include "insn_exec.h"
 
 #include "insn_guest.h"

@@ -224,6 +224,20 @@ static void the_shadow_is_named_by_what_can_have_caused_it(void **state)
 	assert_int_equal(page.shadow, TV_SHADOW_NMI);
 }
 
+static void the_group_for_code_is_the_same_part_of_the_larger_groups(void **state)
+{
+	struct tv_exit_page all;
+
+	(void)state;
+	fake_long_mode();
+	svm_pull(&vcpu, TV_REGS_ALL);
+	all = page;
+	memset(&page.seg[TV_CS], 0x55, sizeof(page.seg[TV_CS]));
+	page.cr3 = page.cpl = 0x55;
+	svm_pull(&vcpu, TV_REGS_RIP | TV_REGS_CODE);
+	assert_memory_equal(&page, &all, sizeof(all));
+}
+
 static void a_reset_vcpu_passes_the_rules_of_vmrun(void **state)
 {
 	(void)state;
@@ -241,6 +255,7 @@ int main(void)
 		T(each_field_is_checked), T(what_was_pulled_can_be_pushed), T(cache_disable_never_reaches_the_hardware),
 		T(the_guest_sees_neither_svme_nor_the_hosts_mce), T(a_change_of_paging_flushes_and_a_new_cr2_does_not),
 		T(a_switch_to_long_mode_and_back_is_accepted_in_one_push), T(the_shadow_is_named_by_what_can_have_caused_it),
+		T(the_group_for_code_is_the_same_part_of_the_larger_groups),
 		T(a_reset_vcpu_passes_the_rules_of_vmrun),
 	};
 

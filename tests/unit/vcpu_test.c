@@ -128,11 +128,11 @@ static void an_exit_ends_the_call_with_rip_and_what_was_wanted(void **state)
 {
 	(void)state;
 	world.kinds[0] = TV_EXIT_CPUID;
-	page.want[TV_EXIT_CPUID] = TV_REGS_SEG | 0xf000;
+	page.want[TV_EXIT_CPUID] = TV_REGS_SEG | TV_REGS_CODE | 0xf000;
 	assert_int_equal(vcpu_run(&thread, &vcpu, TV_NEVER), TV_OK);
 	assert_int_equal(page.kind, TV_EXIT_CPUID);
-	assert_int_equal(page.valid, TV_REGS_RIP | TV_REGS_SEG);
-	assert_int_equal(world.pulled, TV_REGS_RIP | TV_REGS_SEG);
+	assert_int_equal(page.valid, TV_REGS_RIP | TV_REGS_SEG | TV_REGS_CODE);
+	assert_int_equal(world.pulled, TV_REGS_RIP | TV_REGS_SEG | TV_REGS_CODE);
 	assert_int_equal(page.exits, 1);
 	assert_int_equal(world.timer_starts, 0);
 	assert_null(vcpu.thread);
@@ -166,6 +166,10 @@ static void a_signal_ends_the_call_before_the_entry_and_stays(void **state)
 	assert_int_equal(world.pulled, 0);
 	assert_int_equal(page.dirty, TV_REGS_RIP);
 	assert_int_equal(page.valid, TV_REGS_RIP);
+	page.dirty = TV_REGS_SEG;
+	page.want[TV_EXIT_KICK] = TV_REGS_CODE;
+	assert_int_equal(vcpu_run(&thread, &vcpu, TV_NEVER), TV_OK);
+	assert_int_equal(world.pulled, TV_REGS_RIP);		/* the code segment is a part of what has changed */
 }
 
 static void signal(void) { notification.word = 1; }

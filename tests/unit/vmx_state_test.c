@@ -197,6 +197,20 @@ static void a_switch_to_long_mode_and_back_is_accepted_in_one_push(void **state)
 	assert_int_equal(vmx_push(&vcpu, TV_REGS_CR | TV_REGS_RIP), 0);
 }
 
+static void the_group_for_code_is_the_same_part_of_the_larger_groups(void **state)
+{
+	struct tv_exit_page all;
+
+	(void)state;
+	fake_long_mode();
+	vmx_pull(&vcpu, TV_REGS_ALL);
+	all = page;
+	memset(&page.seg[TV_CS], 0x55, sizeof(page.seg[TV_CS]));
+	page.cr3 = page.cpl = 0x55;
+	vmx_pull(&vcpu, TV_REGS_RIP | TV_REGS_CODE);
+	assert_memory_equal(&page, &all, sizeof(all));
+}
+
 static void a_single_step_in_a_shadow_is_noted_as_pending(void **state)
 {
 	(void)state;
@@ -260,7 +274,7 @@ int main(void)
 		T(each_field_is_checked), T(what_was_pulled_can_be_pushed), T(cache_disable_never_reaches_the_hardware),
 		T(the_guest_owns_some_bits_and_sees_its_own_values_of_the_others), T(long_mode_is_an_entry_control),
 		T(a_change_of_paging_flushes_and_a_new_cr2_does_not), T(a_switch_to_long_mode_and_back_is_accepted_in_one_push),
-		T(a_single_step_in_a_shadow_is_noted_as_pending), T(an_instruction_that_was_emulated_costs_one_write),
+		T(the_group_for_code_is_the_same_part_of_the_larger_groups), T(a_single_step_in_a_shadow_is_noted_as_pending), T(an_instruction_that_was_emulated_costs_one_write),
 		T(after_a_triple_fault_new_registers_start_from_reset), T(a_reset_vcpu_passes_the_rules_of_vm_entry),
 	};
 
