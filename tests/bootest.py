@@ -13,6 +13,7 @@ needs stands in comments of its source, one `key: value` each:
 	vm-memory: 64M				of the guest (tests/guest)
 	vm-cpus: 4				of the guest (default 1)
 	vm-cmdline: text			its command line
+	vm-devices: test pvpanic		see the key "devices"
 	vm-modules: path "command line" ...	files that go along with its kernel
 
 Each runs in QEMU on an AMD CPU and, as user-vmx or guest-vmx, in Bochs on one of Intel."""
@@ -26,7 +27,7 @@ from trivetlib.session import Session, Status
 
 TREE = config.TREE
 ENDS = {"panic": Status.PANIC, "cannot-run": Status.CANNOT_RUN, "reset": Status.RESET, "power-off": Status.POWER_OFF}
-KEY = re.compile(r"^(?:/\*|//|;|\s\*)?\s*(cmdline|memory|cpus|cpu|modules|expect|vm-memory|vm-cpus|vm-cmdline|vm-modules): *(.*?) *(?:\*/)?$", re.M)
+KEY = re.compile(r"^(?:/\*|//|;|\s\*)?\s*(cmdline|memory|cpus|cpu|modules|expect|vm-memory|vm-cpus|vm-cmdline|vm-modules|vm-devices): *(.*?) *(?:\*/)?$", re.M)
 RESULT = re.compile(rb"(PASS|FAIL|SKIP): *(.*)")
 
 
@@ -49,7 +50,7 @@ def guest_layout(path, wish):
     modules = [config.Module(TREE / file, text) for file, text in zip(words[::2], words[1::2])]
     vm = config.Vm(name="test", memory=config.parse_size(wish.get("vm-memory", "64M")), kernel=path, modules=modules, cmdline=wish.get("vm-cmdline", ""),
                    cpus=int(wish.get("vm-cpus", 1)), priority=100, budget_us=0, period_us=0, restart="never", autostart=True, cpu_list=[],
-                   exclusive=False, restart_limit=5, watchdog_us=0)
+                   exclusive=False, restart_limit=5, watchdog_us=0, devices=wish.get("vm-devices", "").split())
     system = config.System(path=path, when_all_stopped="poweroff", cmdline=wish.get("cmdline", ""), prefix=1, front="test", machine_cpus=None,
                            machine_memory=None, vms=[vm])
     return layout.make(system)

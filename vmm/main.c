@@ -275,7 +275,8 @@ static bool machine_make(struct setup *s)
 		(void)vm_stop(&vm, VM_EXIT_REFUSED, "cpus: %u virtual CPUs; this monitor can run 1 to %u", s->config->cpus, VM_CPUS);
 		return false;
 	}
-	if (!memory_map(s) || !vm_init(&vm, &machine) || !vm_virtio_init(&vm, &machine) || !vcpus_make(s))
+	if (!memory_map(s) || !vm_init(&vm, &machine) || !vm_virtio_init(&vm, &machine) ||
+	    !vm_devices_init(&vm, s->config->devices) || !vcpus_make(s))
 		return false;
 	atomic_store(&vm.shared->status.state, VM_STATE_LOADING);
 	if (!guest_load(s, &entry))

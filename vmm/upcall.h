@@ -36,6 +36,12 @@ void vm_poweroff(struct vm *vm);
 /* The guest asked for a reset: port 0xCF9, port 0x92 or the keyboard controller. */
 void vm_reset(struct vm *vm);
 
+/* The test device ends the VM. */
+void vm_debug_exit(struct vm *vm, uint32_t code);
+
+/* The guest says that it has crashed: PVPANIC_* of dev/testdev.h, or 0 for nothing. */
+void vm_guest_panicked(struct vm *vm, unsigned what);
+
 /*
  * Serial port @port (0 = COM1) sends @byte.  False: no room now; the byte was not taken and uart_tx_ready() must be
  * called later, when there is room again.  Must never block.

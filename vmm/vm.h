@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 
 #include <dev/board.h>
+#include <dev/testdev.h>
 #include <lib/base.h>
 #include <svc/vm.h>
 #include <virtio/devices.h>
@@ -27,6 +28,7 @@ struct vm {
 	struct lock dev_lock;			/* guards board, msr_log and the next four */
 	struct board board;
 	struct vm_virtio virtio;
+	struct testdev testdev;			/* unused unless configured */
 	struct timer flush;			/* when collected console output is signalled at the latest */
 	struct timer input_retry;		/* the guest has room for console input again               */
 	_Atomic uint32_t output_collected;	/* console output that root has not been told of            */
@@ -68,6 +70,9 @@ struct vm_setup {
  * cannot be run.
  */
 bool vm_init(struct vm *vm, const struct vm_setup *setup) MUST_USE;
+
+/* The devices that the configuration asks for, VM_DEVICE_* (devices.c).  False after vm_stop(). */
+bool vm_devices_init(struct vm *vm, uint32_t wanted) MUST_USE;
 
 /*
  * Stop the VM with exit code @code; the first caller's code and reason count.  @fmt: what root shows to people; NULL if the

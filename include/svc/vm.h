@@ -49,6 +49,9 @@ struct vm_ram {
 	uint32_t reserved;
 };
 
+#define VM_DEVICE_TEST		(1u << 0)	/* isa-debug-exit and pc-testdev      */
+#define VM_DEVICE_PVPANIC	(1u << 1)
+
 /* A file that goes into the guest along with the kernel. */
 struct vm_module {
 	uint64_t size;				/* bytes                                                      */
@@ -69,7 +72,7 @@ struct vm_config {
 	struct vm_ram ram[VM_RAM_PIECES];
 	uint32_t thread[VM_CPUS];		/* selectors of thread0 ...                                   */
 	uint32_t module_count;			/* 0 ... VM_MODULES                                           */
-	uint32_t reserved;
+	uint32_t devices;			/* VM_DEVICE_*: what not every VM has                         */
 	struct vm_module module[VM_MODULES];
 	char name[VM_NAME];
 	char kernel_name[VM_MODULE_NAME];	/* of the boot module, for messages                           */
@@ -129,7 +132,7 @@ struct vm_cpu_status {
 /* Written by the monitor only; root shows it and trusts no word of it. */
 struct vm_status {
 	_Atomic uint32_t state;			/* enum vm_state                                             */
-	uint32_t reserved;
+	_Atomic uint32_t panics;		/* how often the guest has said that it crashed (pvpanic)    */
 	_Atomic uint64_t unclaimed;		/* accesses that no device model claimed                     */
 	_Atomic uint64_t kernel_entry_tsc;	/* when the guest kernel was entered for the first time      */
 	_Atomic uint64_t log_dropped;		/* lines that found no room in the log ring                  */

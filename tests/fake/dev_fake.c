@@ -45,6 +45,17 @@ void vm_reset(struct vm *vm)
 	vm->resets++;
 }
 
+void vm_debug_exit(struct vm *vm, uint32_t code)
+{
+	vm->debug_exits++;
+	vm->debug_code = code;
+}
+
+void vm_guest_panicked(struct vm *vm, unsigned what)
+{
+	vm->panicked |= what;
+}
+
 bool vm_uart_tx(struct vm *vm, unsigned port, uint8_t byte)
 {
 	(void)port;

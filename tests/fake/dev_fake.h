@@ -21,6 +21,8 @@ struct vcpu {
 
 struct vm {
 	unsigned timers_changed, poweroffs, resets, unclaimed;
+	unsigned debug_exits, panicked;
+	uint32_t debug_code;
 	uint64_t unclaimed_addr, unclaimed_val;
 	unsigned unclaimed_size;
 	bool locked;			/* the device lock */

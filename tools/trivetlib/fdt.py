@@ -4,13 +4,15 @@
 	/ { compatible = "trivet,system-1"; when-all-stopped = "poweroff" | "stay";
 	    console { prefix = <control code>; front = "name of a VM"; };	absent front: the management shell
 	    vms { vm@0 { name, kernel, cmdline, restart = "..."; memory = /bits/ 64 <bytes>;
-			 cpus, priority, budget-us, period-us, restart-limit, watchdog-ms, exclusive, autostart = <u32>;
+			 cpus, priority, budget-us, period-us, restart-limit, watchdog-ms, exclusive, devices, autostart = <u32>;
 			 cpu-list = <u32> ...;	absent: root chooses
 			 module@0 { image, cmdline = "..."; }; }; };
 	    drivers { serial { image = "serial.elf"; }; }; };
 
 kernel and image hold names of boot modules."""
 import libfdt
+
+DEVICES = {"test": 1, "pvpanic": 2}     # VM_DEVICE_* of include/svc/vm.h
 
 
 def compile_system(system, module_of):
@@ -46,6 +48,7 @@ def add_vm(tree, vm, module_of):
     tree.property_u32("restart-limit", vm.restart_limit)
     tree.property_u32("watchdog-ms", vm.watchdog_us // 1000)
     tree.property_u32("exclusive", int(vm.exclusive))
+    tree.property_u32("devices", sum(DEVICES[word] for word in vm.devices))
     if vm.cpu_list:
         tree.property("cpu-list", b"".join(cpu.to_bytes(4, "big") for cpu in vm.cpu_list))
     tree.property_u32("autostart", int(vm.autostart))

@@ -39,6 +39,7 @@ struct config_vm {
 	char kernel[VM_MODULE_NAME];	/* name of a boot module                                     */
 	struct config_module module[VM_MODULES];
 	unsigned module_count;
+	uint32_t devices;		/* VM_DEVICE_* of svc/vm.h                                   */
 	char cmdline[VM_CMDLINE];
 };
 

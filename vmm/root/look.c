@@ -167,6 +167,8 @@ static void status_run(const struct vm *v)
 		if (sum.exits[i])
 			shell_print("  exits %-9s %lu", vm_kind_text(i), sum.exits[i]);
 	shell_print("  interrupts      %lu injected", sum.interrupts);
+	if (atomic_load(&v->shared->status.panics))
+		shell_print("  panics          %u reported by the guest", atomic_load(&v->shared->status.panics));
 	shell_print("  unclaimed       %lu accesses to addresses of no device", word(&v->shared->status.unclaimed));
 }
 

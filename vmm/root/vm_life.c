@@ -169,7 +169,7 @@ void vm_ended(struct vm *v, enum vm_exit exit, const char *reason)
 	v->ended = true;
 	v->last_exit = exit;
 	str_copy(v->last_reason, sizeof(v->last_reason), reason);
-	(failed ? root_say : root_note)("%s: %s%s%s", v->config->name, vm_exit_text(exit), reason[0] ? ": " : "", reason);
+	(failed || reason[0] ? root_say : root_note)("%s: %s%s%s", v->config->name, vm_exit_text(exit), reason[0] ? ": " : "", reason);
 	vm_scrub(v, VM_CLEANING);
 }
 

@@ -112,7 +112,7 @@ bool vm_spawn(struct vm *v)
 
 	c = (struct vm_config){
 		.memory = v->config->memory, .wall_seconds = root.wall_seconds, .wall_tsc = root.wall_tsc,
-		.root_signal = BIT(ROOT_BIT_VM + v->index),
+		.devices = v->config->devices, .root_signal = BIT(ROOT_BIT_VM + v->index),
 	};
 	str_copy(c.name, sizeof(c.name), v->config->name);
 	str_copy(c.cmdline, sizeof(c.cmdline), v->config->cmdline);
