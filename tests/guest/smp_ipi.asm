@@ -120,14 +120,6 @@ restart:
 	EXPECT	[rel started], 1, "a SIPI to a CPU that runs does nothing"
 	ret
 
-; RAX = what all CPUs shall do, this one included.
-everywhere:
-	push	rax
-	call	order_others
-	pop	rax
-	call	rax
-	ret
-
 ; Each with a bit of its own.
 flat:
 	mov	ecx, [gs:cpu_data.id]
@@ -167,17 +159,6 @@ busy:
 idle:
 	mov	edx, APIC
 	mov	dword [rdx + APIC_TPR], 0
-	ret
-
-to_x2apic:
-	mov	ecx, MSR_APIC_BASE
-	rdmsr
-	or	eax, BASE_EXTD
-	wrmsr
-	mov	dword [gs:cpu_data.x2apic], 1
-	mov	ecx, MSR_X2APIC + APIC_ID / 16
-	rdmsr
-	mov	[gs:cpu_data.apic_id], eax
 	ret
 
 ; RAX = number of digits of RAX that are not 0.
