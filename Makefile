@@ -71,13 +71,13 @@ GUEST_TESTS := $(wildcard tests/guest/*.asm)
 
 WARN      := -Wall -Wextra -Wconversion -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wvla -Werror
 CFLAGS    := -std=c11 $(WARN) -O2 -g -ffreestanding -mgeneral-regs-only -fno-stack-protector -fno-pic -fno-pie \
-	-fno-omit-frame-pointer -fno-asynchronous-unwind-tables -fno-strict-aliasing -fno-common -fcf-protection=none \
+	-fno-asynchronous-unwind-tables -fno-strict-aliasing -fno-common -fcf-protection=none \
 	-ffile-prefix-map=$(CURDIR)=. -MMD -MP -Iinclude
 ifeq ($(DEBUG),1)
 CFLAGS    += -DDEBUG
 endif
 # Indirect branches end at ENDBR64; a jump table's do not, and are marked as exempt, which the kernel does not allow.
-KCFLAGS   := $(CFLAGS) -mcmodel=kernel -mno-red-zone -fcf-protection=branch -fno-jump-tables
+KCFLAGS   := $(CFLAGS) -fno-omit-frame-pointer -mcmodel=kernel -mno-red-zone -fcf-protection=branch -fno-jump-tables
 UCFLAGS   := $(CFLAGS)
 ASFLAGS   := -f elf64 -g -F dwarf -Wall -Werror -I$(B)/ -Iinclude/
 LDFLAGS   := -nostdlib -static -z max-page-size=4096 -z noexecstack --build-id=none --fatal-warnings

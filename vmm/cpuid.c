@@ -98,7 +98,7 @@ static void row_add(struct cpuid_model *m, uint32_t leaf, uint32_t sub, struct c
 		return;
 	for (; i && (m->row[i - 1].leaf > leaf || (m->row[i - 1].leaf == leaf && m->row[i - 1].sub > sub)); i--)
 		m->row[i] = m->row[i - 1];
-	m->row[i] = (struct cpuid_row){ leaf, sub, r };
+	m->row[i] = (struct cpuid_row){ .leaf = leaf, .sub = sub, .r = r };
 	m->count++;
 }
 
@@ -319,6 +319,30 @@ static void derive(struct cpuid_model *m)
 	m->tsc_aux = cpuid_has(m, 0x80000001, EDX, 27) || cpuid_has(m, 7, ECX, 22);
 }
 
+/* Does @leaf look at ECX?  The others have one row and answer the same for every sub-leaf. */
+static bool has_subleaves(uint32_t leaf)
+{
+	return leaf == 4 || leaf == 7 || leaf == 0xb || leaf == 0xd || leaf == 0x1f || leaf == 0x8000001d;
+}
+
+/* Does fill_in() change anything in the rows of @leaf? */
+static bool has_varying_fields(uint32_t leaf)
+{
+	return leaf == 1 || leaf == 0xb || leaf == 0xd || leaf == 0x1f || leaf == 0x80000001 || leaf == 0x8000001e;
+}
+
+/* The rows are complete: how to find them, and what to do with them, fast.  The first row of a leaf has sub-leaf 0. */
+static void index_rows(struct cpuid_model *m)
+{
+	for (unsigned i = m->count; i-- > 0;) {
+		struct cpuid_row *row = &m->row[i];
+
+		row->subleaves = has_subleaves(row->leaf);
+		row->varies = has_varying_fields(row->leaf);
+		m->index[cpuid_hash(row->leaf)] = (uint8_t)i;
+	}
+}
+
 void cpuid_build(struct cpuid_model *m, const struct cpuid_config *cfg, struct cpuid_regs (*host)(uint32_t, uint32_t))
 {
 	struct cpuid_regs base = host(0, 0);
@@ -347,14 +371,19 @@ void cpuid_build(struct cpuid_model *m, const struct cpuid_config *cfg, struct c
 	row_add(m, 0, 0, (struct cpuid_regs){ m->max_basic, base.ebx, base.ecx, base.edx });
 	row_add(m, LEAF_EXT, 0, (struct cpuid_regs){ (uint32_t)min_u64(max_u64(host_ext, 0x80000008), LEAF_EXT_MAX),
 						     base.ebx, base.ecx, base.edx });
+	index_rows(m);
 	derive(m);
 }
 
-/* Binary search; NULL if there is no such row. */
+/* Mostly where the index says, else a binary search; NULL if there is no such row. */
 static const struct cpuid_row *row_search(const struct cpuid_model *m, uint32_t leaf, uint32_t sub)
 {
+	const struct cpuid_row *first = &m->row[m->index[cpuid_hash(leaf)]];
 	uint64_t key = (uint64_t)leaf << 32 | sub;
 	unsigned lo = 0, hi = m->count;
+
+	if (likely(first->leaf == leaf && first->sub == sub))
+		return first;
 
 	while (lo < hi) {
 		unsigned mid = (lo + hi) / 2;
@@ -369,12 +398,6 @@ static const struct cpuid_row *row_search(const struct cpuid_model *m, uint32_t 
 			hi = mid;
 	}
 	return NULL;
-}
-
-/* Does @leaf look at ECX?  The others have one row and answer the same for every sub-leaf. */
-static bool has_subleaves(uint32_t leaf)
-{
-	return leaf == 4 || leaf == 7 || leaf == 0xb || leaf == 0xd || leaf == 0x1f || leaf == 0x8000001d;
 }
 
 bool cpuid_has(const struct cpuid_model *m, uint32_t leaf, unsigned reg, unsigned bit)
@@ -408,11 +431,7 @@ static void fill_in(const struct cpuid_model *m, const struct cpuid_cpu *cpu, co
 {
 	switch (row->leaf) {
 	case 1:
-		r->ebx |= cpu->apic_id << 24;
-		if (cpu->cr4 & CR4_OSXSAVE)
-			r->ecx |= B(27);
-		if (!cpu->apic_enabled)
-			r->edx &= ~B(9);
+		cpuid_fill_in_1(r, cpu->apic_id, cpu->apic_enabled, cpu->cr4);
 		break;
 	case 0xb:
 	case 0x1f:

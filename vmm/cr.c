@@ -10,6 +10,7 @@
 
 #include "emulate.h"
 #include "inject.h"
+#include "retire.h"
 #include "vcpu.h"
 #include "vm.h"
 

@@ -5,6 +5,7 @@
 #include <x86/cr.h>
 
 #include "inject.h"
+#include "retire.h"
 #include "upcall.h"
 #include "vcpu.h"
 #include "vector.h"

@@ -3,6 +3,7 @@
 #include <x86/cr.h>
 
 #include "inject.h"
+#include "retire.h"
 #include "vcpu.h"
 #include "vm.h"
 
@@ -11,15 +12,23 @@
 #define DR6_DEBUG			(MASK(3, 0) | MASK(15, 13))
 #define DR7_GD				BIT(13)
 
+static NOINLINE struct cpuid_regs query(const struct vcpu *v, uint32_t leaf, uint32_t sub)
+{
+	const struct cpuid_cpu cpu = { v->lapic.s.id, lapic_enabled(&v->lapic), v->page->cr4, v->page->xcr0 };
+
+	return cpuid_query(&v->vm->cpuid, &cpu, leaf, sub);
+}
+
 enum vm_next exit_cpuid(struct vcpu *v)
 {
 	struct tv_exit_page *p = v->page;
 	uint32_t leaf = (uint32_t)p->gpr[TV_RAX], sub = (uint32_t)p->gpr[TV_RCX];
 	unsigned len = retire_length(v);
-	struct cpuid_cpu cpu;
+	const struct cpuid_row *row;
 	struct cpuid_regs r;
 
-	if (!len || !vcpu_need(v, leaf == 0xd ? TV_REGS_XCR : 0))
+	/* OSXSAVE mirrors CR4, of which an old value is as good: that bit never changes without an exit. */
+	if (!len || (leaf == 0xd && !vcpu_need(v, TV_REGS_XCR)))
 		return VM_NEXT_RUN;
 	if (unlikely(v->msr.slot[MSR_SLOT_MISC_FEATURES] & MISC_FEATURES_CPUID_FAULT)) {
 		if (!vcpu_need(v, TV_REGS_SEG))
@@ -27,8 +36,14 @@ enum vm_next exit_cpuid(struct vcpu *v)
 		if (p->cpl)
 			return inject_gp(v);
 	}
-	cpu = (struct cpuid_cpu){ v->lapic.s.id, lapic_enabled(&v->lapic), p->cr4, p->xcr0 };
-	r = cpuid_query(&v->vm->cpuid, &cpu, leaf, sub);
+	row = cpuid_find(&v->vm->cpuid, leaf, sub);
+	/* Leaf 1 is what guests ask for again and again, to serialise or by habit. */
+	if (unlikely(!row || (row->varies && leaf != 1)))
+		r = query(v, leaf, sub);
+	else
+		r = row->r;
+	if (leaf == 1)
+		cpuid_fill_in_1(&r, v->lapic.s.id, lapic_enabled(&v->lapic), p->cr4);
 	p->gpr[TV_RAX] = r.eax;
 	p->gpr[TV_RBX] = r.ebx;
 	p->gpr[TV_RCX] = r.ecx;

@@ -98,7 +98,7 @@ static inline void insn_modes_changed(struct insn_ctx *c)
 }
 
 enum insn_mode insn_mode(const struct tv_exit_page *st);
-struct insn_memo *insn_seen(struct insn_ctx *c);
+struct insn_memo *insn_seen_elsewhere(struct insn_ctx *c, struct insn_memo *m);	/* insn_seen.h has insn_seen() */
 enum insn_result insn_fetch(struct insn_ctx *c, struct insn *in) MUST_USE;
 enum insn_result insn_exec(struct insn_ctx *c, const struct insn *in) MUST_USE;
 

@@ -13,6 +13,7 @@
 #include <x86/seg.h>
 
 #include "insn_priv.h"
+#include "insn_seen.h"
 
 #define WINDOW		16u		/* bytes that a memo compares */
 #define CR3_TABLE	MASK(51, 12)
@@ -33,57 +34,24 @@ static uint64_t fetch_access(const struct tv_exit_page *st)
 	return GWALK_FETCH | (st->cpl == 3 ? GWALK_USER : 0);
 }
 
-/* CS as far as it decides what the bytes at RIP mean: selector, attributes and limit, which are its first word. */
-static uint64_t code_segment(const struct tv_exit_page *st)
-{
-	uint64_t word;
-
-	_Static_assert(offsetof(struct tv_segment, base) == sizeof(word), "all before the base");
-	__builtin_memcpy(&word, &st->seg[TV_CS], sizeof(word));
-	return word;
-}
-
-static struct insn_memo *memo_slot(struct insn_ctx *c)
-{
-	uint64_t rip = c->st->rip;
-
-	return &c->memo[(rip ^ rip >> 6 ^ rip >> 12) % ARRAY_LEN(c->memo)];
-}
-
 /*
  * The place of @m under another CR3, in long mode: kernels are mapped by the same upper tables in all their address spaces.  If
- * the new first table has the same entry, the memo moves over to it.
+ * the new first table has the same entry, the memo moves over to it.  As insn_seen().
  */
-static bool memo_follow(struct insn_ctx *c, struct insn_memo *m)
+struct insn_memo *insn_seen_elsewhere(struct insn_ctx *c, struct insn_memo *m)
 {
 	const struct tv_exit_page *st = c->st;
 	uint64_t slot = (st->cr3 & CR3_TABLE) + (st->rip >> LEVEL4_SHIFT & 511) * sizeof(uint64_t);
 	const uint64_t *at;
 
-	if (!(st->efer & EFER_LMA) || insn_mode(st) != INSN_MODE_64)
-		return false;
+	if (insn_mode(st) != INSN_MODE_64)
+		return NULL;
 	at = c->vm->ram(c->vm->opaque, (gpa_t){ slot }, sizeof(*at), false);
 	if (!at || __atomic_load_n(at, __ATOMIC_RELAXED) != m->walk.entry[0].value)
-		return false;
+		return NULL;
 	m->walk.entry[0].at = at;
 	m->cr3 = st->cr3;
-	return true;
-}
-
-/* The memo of the instruction at RIP, if a fetch would find just this instruction there now; else NULL. */
-struct insn_memo *insn_seen(struct insn_ctx *c)
-{
-	const struct tv_exit_page *st = c->st;
-	struct insn_memo *m = memo_slot(c);
-
-	if (unlikely(!m->at || (m->rip ^ st->rip) | (m->cs ^ code_segment(st)) | (m->cs_base ^ st->seg[TV_CS].base) |
-		     (m->mode ^ c->epoch ^ st->cpl)))
-		return NULL;
-	if (unlikely(m->cr3 != st->cr3) && !memo_follow(c, m))
-		return NULL;
-	if (unlikely((m->at[0] ^ m->bytes[0]) | (m->at[1] ^ m->bytes[1]) | gwalk_note_differs(&m->walk)))
-		return NULL;
-	return m;
+	return insn_memo_holds(m) ? m : NULL;
 }
 
 /*
@@ -153,7 +121,7 @@ static unsigned fetch_noted(struct insn_ctx *c, enum insn_mode mode, struct insn
 	m->bytes[0] = m->at[0];
 	m->bytes[1] = m->at[1];
 	m->rip = st->rip;
-	m->cs = code_segment(st);
+	m->cs = insn_code_segment(st);
 	m->cs_base = st->seg[TV_CS].base;
 	m->mode = c->epoch ^ st->cpl;
 	m->cr3 = st->cr3;
@@ -167,7 +135,7 @@ static unsigned fetch_noted(struct insn_ctx *c, enum insn_mode mode, struct insn
 static enum insn_result fetch_memory(struct insn_ctx *c, enum insn_mode mode, struct insn *in, enum insn_status *status)
 {
 	uint8_t bytes[INSN_MAX_LENGTH + 16];
-	struct insn_memo *m = memo_slot(c);
+	struct insn_memo *m = insn_memo_slot(c);
 	unsigned noted = fetch_noted(c, mode, m, bytes), count = noted;
 	enum insn_result r;
 

@@ -15,6 +15,7 @@
 #include "inject.h"
 #include "layout.h"
 #include "pvclock.h"
+#include "retire.h"
 #include "upcall.h"
 #include "vcpu.h"
 #include "vm.h"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Port I/O exits: one access goes straight to the bus, string instructions through the executor. */
 #include "emulate.h"
+#include "retire.h"
 #include "upcall.h"
 #include "vcpu.h"
 #include "vm.h"

@@ -6,6 +6,7 @@
 
 #include "emulate.h"
 #include "inject.h"
+#include "insn_seen.h"
 #include "vcpu.h"
 #include "vm.h"
 
@@ -76,54 +77,57 @@ static NOINLINE unsigned decode_length(struct vcpu *v)
 	return 0;
 }
 
-unsigned retire_length(struct vcpu *v)
+/* All that is not the straight line of retire_length(). */
+static NOINLINE unsigned careful_length(struct vcpu *v)
 {
 	struct tv_exit_page *p = v->page;
 	unsigned len = p->insn_len;
 
-	if (unlikely(p->rflags & RFLAGS_TF) && !vcpu_need(v, TV_REGS_DR))
+	if (p->rflags & RFLAGS_TF && !vcpu_need(v, TV_REGS_DR))
 		return 0;
 	if (!len) {
-		const struct insn_memo *m;
-
 		if (!vcpu_need_code(v))
 			return 0;
-		m = insn_seen(&v->insn);
-		len = likely(m && m->kind == p->kind) ? m->in.length : decode_length(v);
-		if (unlikely(!len))
+		len = decode_length(v);
+		if (!len)
 			return 0;
 	}
 	/* Only an instruction that ends in another 64 KiB could wrap around, which depends on the mode. */
-	if (unlikely((p->rip ^ (p->rip + len)) >> 16) && !vcpu_need_code(v))
+	if ((p->rip ^ (p->rip + len)) >> 16 && !vcpu_need_code(v))
 		return 0;
 	v->mismatches = 0;
 	return len;
 }
 
-enum vm_next retire(struct vcpu *v, unsigned len)
+unsigned retire_length(struct vcpu *v)
 {
 	struct tv_exit_page *p = v->page;
-	uint64_t rip = p->rip + len;
+	unsigned len = p->insn_len;
 
-	if ((rip ^ p->rip) >> 16) {
-		enum insn_mode mode = insn_mode(p);
+	if (!len && p->valid & TV_REGS_CODE) {
+		const struct insn_memo *m = insn_seen(&v->insn);
 
-		if (mode != INSN_MODE_64)
-			rip = mode == INSN_MODE_32 ? (uint32_t)rip : (uint16_t)rip;
+		len = likely(m && m->kind == p->kind) ? m->in.length : 0;
 	}
-	p->rip = rip;
-	return retire_done(v, (p->rflags & RFLAGS_TF) != 0);
+	if (unlikely(!len || p->rflags & RFLAGS_TF || (p->rip ^ (p->rip + len)) >> 16))
+		return careful_length(v);
+	v->mismatches = 0;
+	return len;
 }
 
-enum vm_next retire_done(struct vcpu *v, bool tf)
+/* RIP @rip, beyond the end of 64 KiB, wrapped around at the width of the code segment. */
+uint64_t retire_wrap(const struct vcpu *v, uint64_t rip)
+{
+	enum insn_mode mode = insn_mode(v->page);
+
+	return mode == INSN_MODE_64 ? rip : mode == INSN_MODE_32 ? (uint32_t)rip : (uint16_t)rip;
+}
+
+/* The trap of RFLAGS.TF behind an instruction. */
+enum vm_next retire_trap(struct vcpu *v)
 {
 	struct tv_exit_page *p = v->page;
 
-	p->shadow &= ~(TV_SHADOW_STI | TV_SHADOW_MOVSS);
-	p->rflags &= ~RFLAGS_RF;
-	p->dirty |= TV_REGS_RIP;
-	if (!tf)
-		return VM_NEXT_RUN;
 	p->dr6 |= DR6_BS;
 	p->dirty |= TV_REGS_DR;
 	return inject_exception(v, EXC_DB, 0);

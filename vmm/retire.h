@@ -11,17 +11,37 @@
 #ifndef VMM_RETIRE_H
 #define VMM_RETIRE_H
 
-#include <lib/base.h>
+#include <x86/cr.h>
 
-#include "exit.h"
+#include "vcpu.h"
 
 /* Length of the instruction that caused the exit.  0: see above; nothing was changed but for an exception that is on its way. */
 unsigned retire_length(struct vcpu *v);
 
-/* Retire the instruction of @len bytes, as retire_length() gave it. */
-enum vm_next retire(struct vcpu *v, unsigned len);
+uint64_t retire_wrap(const struct vcpu *v, uint64_t rip);
+enum vm_next retire_trap(struct vcpu *v);
 
-/* The same after insn_exec() has moved RIP by itself; @tf: RFLAGS.TF was set before. */
-enum vm_next retire_done(struct vcpu *v, bool tf);
+/* The end of an instruction after insn_exec() has moved RIP by itself; @tf: RFLAGS.TF was set before. */
+static inline enum vm_next retire_done(struct vcpu *v, bool tf)
+{
+	struct tv_exit_page *p = v->page;
+
+	p->shadow &= ~(TV_SHADOW_STI | TV_SHADOW_MOVSS);
+	p->rflags &= ~RFLAGS_RF;
+	p->dirty |= TV_REGS_RIP;
+	return unlikely(tf) ? retire_trap(v) : VM_NEXT_RUN;
+}
+
+/* Retire the instruction of @len bytes, as retire_length() gave it. */
+static inline enum vm_next retire(struct vcpu *v, unsigned len)
+{
+	struct tv_exit_page *p = v->page;
+	uint64_t rip = p->rip + len;
+
+	if (unlikely((rip ^ p->rip) >> 16))
+		rip = retire_wrap(v, rip);
+	p->rip = rip;
+	return retire_done(v, (p->rflags & RFLAGS_TF) != 0);
+}
 
 #endif

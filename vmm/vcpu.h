@@ -19,7 +19,6 @@
 #include "insn_exec.h"
 #include "mp.h"
 #include "msr.h"
-#include "retire.h"
 #include "trace.h"
 
 struct vm;

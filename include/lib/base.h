@@ -15,6 +15,7 @@
 #define MUST_USE		__attribute__((warn_unused_result))
 #define NORETURN		__attribute__((noreturn))
 #define NOINLINE		__attribute__((noinline))	/* keeps what is rare out of a measured path */
+#define ALWAYS_INLINE		inline __attribute__((always_inline))	/* ... and what is hot, in it */
 #define PRINTF_LIKE(f, a)	__attribute__((format(printf, f, a)))
 #define likely(x)		__builtin_expect(!!(x), 1)
 #define unlikely(x)		__builtin_expect(!!(x), 0)

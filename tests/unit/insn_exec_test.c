@@ -7,6 +7,7 @@
 #include "insn_exec.h"
 
 #include "insn_guest.h"
+#include "insn_seen.h"
 
 #define DATA		0x30000ull	/* RAM that 64-bit guests see at BUFFER, with a device page behind it */
 #define BUFFER		0x7fff00000000ull
