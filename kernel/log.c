@@ -42,7 +42,7 @@ void log_line(enum log_level level, const char *fmt, ...)
 	va_list args;
 
 	n = fmt_text(line, sizeof(line), "[%5lu.%06lu] cpu%u %s: ", hz ? now / hz : 0ul,
-		     hz ? now % hz / (hz / 1000000 + !(hz / 1000000)) : 0ul, arch_cpu()->id, level_name[level]);
+		     hz ? now % hz * 1000000 / hz : 0ul, arch_cpu()->id, level_name[level]);
 	va_start(args, fmt);
 	n += fmt_text_v(line + n, sizeof(line) - 1 - n, fmt, args);
 	va_end(args);
