@@ -33,7 +33,7 @@ endif
 
 BOOT := bundle.c entry32.asm entry64.asm header.asm main.c mb2.c modules.c pvh.c ranges.c rsdp.c
 X86  := acpi.c console.c cpu.c cpuid.c desc.c earlycon.c entry.asm fbcon.c fpu.c guest_state.c ioapic.c irq.c \
-	lapic.c machine.c pt_x86.c smp.c string.c time.c trampoline.asm trap.c user.c virt.c
+	lapic.c machine.c pt_x86.c shadow.c smp.c string.c time.c trampoline.asm trap.c user.c virt.c
 VMX  := bitmap.c check.c controls.c cpu.c enter.asm exit.c inject.c pt_ept.c run.c state.c vcpu.c vpid.c
 SVM  := asid.c bitmap.c check.c controls.c cpu.c enter.asm exit.c inject.c pt_npt.c run.c state.c vcpu.c
 CORE := boot_memory.c boot_option.c cap.c domain.c ep.c event.c exit.c fmt.c hc_cap.c hc_dev.c hc_domain.c hc_ipc.c \

@@ -51,7 +51,7 @@ struct arch_cpu *kernel_cpu_area(uint32_t id)
 
 void kernel_cpu_main(void)
 {
-	sched_dispatch();
+	cpu_begin(sched_dispatch);
 }
 
 static enum tv_err cpus_step(void)
@@ -98,5 +98,5 @@ void kernel_main(void)
 		if (err)
 			panic("boot step \"%s\": error %u", steps[i].name, err);
 	}
-	sched_dispatch();
+	cpu_begin(sched_dispatch);
 }

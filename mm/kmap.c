@@ -108,6 +108,31 @@ void *kmap_device(hpa_t pa, uint64_t size)
 	return kmap_device_type(pa, size, PT_UC);
 }
 
+void *kmap_shadow_stack(void *frames, uint64_t size)
+{
+	struct pt_format shadow = *kmap_format();
+	struct pt pt = { .fmt = &shadow, .root = kernel_pt.root };
+	uint64_t va = device_next + PAGE_SIZE;
+
+	CHECK(size <= DEVICE_WINDOW + DEVICE_WINDOW_SIZE - va);
+	device_next = va + size;
+	/* What the CPU takes for a shadow stack: no page that is written to by stores is both. */
+	shadow.perm[PT_R] |= shadow.dirty;
+	pt_map(&pt, va, frame_pa(frames), size, PT_R | PT_GLOBAL, NULL);
+	return (void *)va;
+}
+
+void kmap_seal(void *frames, uint64_t size)
+{
+	struct pt_dead dead = { .count = 0 };
+	uint64_t va = (uint64_t)frames;
+
+	pt_protect(&kernel_pt, va, size, PT_R | PT_GLOBAL, NULL, &dead);
+	for (uint64_t a = va; a < va + size; a += PAGE_SIZE)
+		cpu_flush_range(a, PAGE_SIZE);		/* page by page: also what is global */
+	pt_free_dead(&dead, NULL);
+}
+
 void *kmap_stack(uint64_t size)
 {
 	char *frames = frame_alloc_many((unsigned)(size / PAGE_SIZE)), *stack;

@@ -100,6 +100,7 @@ static bool vmx_find_features(struct vmx_features *f)
 		return false;
 	find_timer(f);
 	f->usable = true;
+	f->cet = read_cr4() & CR4_CET;
 	f->guest_1g = ext.edx & CPUID_EXT_PAGE1G;
 	f->revision = VMX_BASIC_REVISION(rdmsr(MSR_IA32_VMX_BASIC));
 	/* With "unrestricted guest", paging and protection are the guest's own choice. */

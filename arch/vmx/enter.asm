@@ -7,16 +7,18 @@ bits 64
 %include "asm_offsets.inc"
 
 HOST_RSP	equ 0x6c14		; SDM, "Natural-Width Host-State Fields"
+HOST_SSP	equ 0x6c1a
 FAIL_INVALID	equ 1			; enum vmx_entry
 FAIL_VALID	equ 2
 
 section .text
 
-; uint32_t vmx_enter(uint64_t *gpr, uint64_t launched, uint64_t *host_rsp)
+; uint32_t vmx_enter(uint64_t *gpr, uint64_t launched, struct vmx_host_stack *host_stack)
 ;
-; In:   rdi = the guest's registers, rsi = VMRESUME if not 0, else VMLAUNCH, rdx = what the VMCS holds as the host's RSP; IF = 0.
+; In:   rdi = the guest's registers, rsi = VMRESUME if not 0, else VMLAUNCH, rdx = what the VMCS holds as the host's RSP and SSP;
+;       IF = 0.
 ; Out:  eax = enum vmx_entry; IF = 0.  Callee-saved registers are kept, all others cleared: no guest value reaches speculation
-;       in C.  The CPU loads RSP with what it was at the entry, and goes on at vmx_exit_point.
+;       in C.  The CPU loads RSP and SSP with what they were at the entry, and goes on at vmx_exit_point.
 global vmx_enter, vmx_exit_point
 vmx_enter:
 	push rbx
@@ -32,6 +34,14 @@ vmx_enter:
 	vmwrite rax, rsp		; cannot fail where C's VMWRITEs did not
 	mov [rdx], rsp
 .stack_known:
+	xor eax, eax
+	rdsspq rax			; does nothing without a shadow stack
+	cmp rax, [rdx + 8]
+	je .shadow_known
+	mov ecx, HOST_SSP
+	vmwrite rcx, rax		; fails if the CPU does not switch it: it stays what it is then
+	mov [rdx + 8], rax
+.shadow_known:
 	test rsi, rsi			; only MOVs follow, so that ZF survives
 	mov rax, [rdi + GPR_RAX]
 	mov rcx, [rdi + GPR_RCX]

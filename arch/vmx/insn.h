@@ -14,10 +14,13 @@ NORETURN void vmx_insn_failed(const char *insn, uint64_t operand);
 
 /*
  * Enter the guest of the current VMCS and come back (enter.asm).  @gpr: its registers in TV_GPR order, without RSP; @launched: not 0
- * after the first exit since VMCLEAR; @host_rsp: the value that the VMCS holds for the host's RSP, kept up to date.  Interrupts are
- * off before and after.  Returns an enum vmx_entry.
+ * after the first exit since VMCLEAR; @host_stack: the values that the VMCS holds for the host's RSP and SSP, kept up to date.
+ * Interrupts are off before and after.  Returns an enum vmx_entry.
  */
-uint32_t vmx_enter(uint64_t *gpr, uint64_t launched, uint64_t *host_rsp);
+struct vmx_host_stack {
+	uint64_t rsp, ssp;
+};
+uint32_t vmx_enter(uint64_t *gpr, uint64_t launched, struct vmx_host_stack *host_stack);
 /* Where the CPU goes on in the host: no function. */
 extern const char vmx_exit_point[];
 

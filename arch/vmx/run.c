@@ -179,7 +179,7 @@ uint32_t vmx_run(struct vcpu *v)
 	check_entry();
 	s->known = 0;
 
-	entry = (enum vmx_entry)vmx_enter(p->gpr, s->launched, &s->host_rsp);
+	entry = (enum vmx_entry)vmx_enter(p->gpr, s->launched, &s->host_stack);
 
 	s->cr2 = read_cr2();
 	save_msrs(s, c);

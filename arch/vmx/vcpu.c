@@ -45,6 +45,10 @@ static void host_state(void)
 	vmcs_writen(VMCS_HOST_SYSENTER_ESP, 0);
 	vmcs_writen(VMCS_HOST_SYSENTER_EIP, 0);
 	vmcs_writen(VMCS_HOST_RIP, (uint64_t)vmx_exit_point);
+	if (vmx.word[VMX_EXIT] & EXIT_LOAD_CET) {
+		vmcs_writen(VMCS_HOST_S_CET, vmx.cet ? rdmsr(MSR_IA32_S_CET) : 0);
+		vmcs_writen(VMCS_HOST_INT_SSP_TABLE, vmx.cet ? rdmsr(MSR_IA32_INTERRUPT_SSP_TABLE) : 0);
+	}
 }
 
 /* The controls that never change. */
@@ -66,6 +70,14 @@ static void constant_controls(const struct vmx_vcpu *s)
 	vmcs_write64(VMCS_TSC_OFFSET, 0);
 	vmcs_writen(VMCS_CR0_MASK, ~CR0_GUEST);
 	vmcs_writen(VMCS_CR4_MASK, ~CR4_GUEST);
+	if (vmx.word[VMX_EXIT] & EXIT_LOAD_CET)
+		vmcs_writen(VMCS_HOST_SSP, s->host_stack.ssp);
+	/* No guest has it: CR4.CET is out of its reach. */
+	if (vmx.word[VMX_ENTRY] & ENTRY_LOAD_CET) {
+		vmcs_writen(VMCS_GUEST_S_CET, 0);
+		vmcs_writen(VMCS_GUEST_SSP, 0);
+		vmcs_writen(VMCS_GUEST_INT_SSP_TABLE, 0);
+	}
 	if (vmx.word[VMX_PROC2] & PROC2_ENCLS)
 		vmcs_write64(VMCS_ENCLS_BITMAP, ~0ull);
 	if (vmx.word[VMX_PROC2] & PROC2_ENCLV)

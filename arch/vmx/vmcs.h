@@ -128,6 +128,9 @@ struct vmcsn  { uint16_t enc; };
 #define VMCS_GUEST_PENDING_DBG		VMCSN(0x6822)
 #define VMCS_GUEST_SYSENTER_ESP		VMCSN(0x6824)
 #define VMCS_GUEST_SYSENTER_EIP		VMCSN(0x6826)
+#define VMCS_GUEST_S_CET		VMCSN(0x6828)
+#define VMCS_GUEST_SSP			VMCSN(0x682a)
+#define VMCS_GUEST_INT_SSP_TABLE	VMCSN(0x682c)
 
 /* natural-width host state */
 #define VMCS_HOST_CR0			VMCSN(0x6c00)
@@ -141,6 +144,9 @@ struct vmcsn  { uint16_t enc; };
 #define VMCS_HOST_SYSENTER_ESP		VMCSN(0x6c10)
 #define VMCS_HOST_SYSENTER_EIP		VMCSN(0x6c12)
 #define VMCS_HOST_RIP			VMCSN(0x6c16)
+#define VMCS_HOST_S_CET			VMCSN(0x6c18)
+#define VMCS_HOST_SSP			VMCSN(0x6c1a)
+#define VMCS_HOST_INT_SSP_TABLE		VMCSN(0x6c1c)
 
 static inline uint16_t vmcs_read16(struct vmcs16 f) { return (uint16_t)vmread_raw(f.enc); }
 static inline uint32_t vmcs_read32(struct vmcs32 f) { return (uint32_t)vmread_raw(f.enc); }
@@ -195,12 +201,14 @@ static inline void vmcs_writen(struct vmcsn f, uint64_t v)   { vmwrite_raw(f.enc
 #define EXIT_ACK_INTR		(1u << 15)
 #define EXIT_LOAD_PAT		(1u << 19)
 #define EXIT_LOAD_EFER		(1u << 21)
+#define EXIT_LOAD_CET		(1u << 28)
 
 /* VM-entry controls */
 #define ENTRY_LOAD_DEBUG	(1u << 2)
 #define ENTRY_IA32E		(1u << 9)
 #define ENTRY_LOAD_PAT		(1u << 14)
 #define ENTRY_LOAD_EFER		(1u << 15)
+#define ENTRY_LOAD_CET		(1u << 20)
 
 /* Guest interruptibility; bits 0 and 1 are those of TV_SHADOW_* */
 #define INTERRUPTIBILITY_STI	(1u << 0)

@@ -27,6 +27,7 @@ struct vmx_features {
 	bool ept_ad;			/* accessed and dirty bits                              */
 	bool ept_2m, ept_1g;
 	bool guest_1g;			/* guests have 1 GiB pages in their own tables          */
+	bool cet;			/* the host has CR4.CET                                 */
 	uint8_t invept;			/* INVEPT_*                                             */
 	uint64_t eptp;			/* EPTP, without the address of the tables              */
 	uint64_t cr0_ones, cr4_ones;	/* bits that are set in a guest, whatever it thinks     */
@@ -73,7 +74,8 @@ struct vmx_vcpu {
 	struct vmx_cpu *home;		/* the CPU that may hold the VMCS; NULL: none              */
 	struct list active;
 	uint64_t launched;		/* since the last VMCLEAR                                  */
-	uint64_t host_rsp, host_cr0, host_cr3, host_fs_base;	/* as in the VMCS                  */
+	struct vmx_host_stack host_stack;	/* as in the VMCS, and so is what follows          */
+	uint64_t host_cr0, host_cr3, host_fs_base;
 
 	uint64_t eptp;
 	uint64_t vpid_generation;	/* of the CPU where @vpid is valid; 0: nowhere             */

@@ -23,6 +23,7 @@ void asm_offsets(void)
 	OFFSET(CPU_KERNEL_STACK, struct arch_cpu, kernel_stack);
 	OFFSET(CPU_FRAME, struct arch_cpu, frame);
 	OFFSET(CPU_SCRATCH, struct arch_cpu, scratch);
+	OFFSET(CPU_SHADOW_STACK, struct arch_cpu, shadow_stack);
 
 	OFFSET(FRAME_R15, struct user_frame, r15);
 	OFFSET(FRAME_R14, struct user_frame, r14);
@@ -71,6 +72,7 @@ void asm_offsets(void)
 	VALUE(EFER_LME_BIT, EFER_LME);
 	VALUE(EFER_NXE_BIT, EFER_NXE);
 	VALUE(MSR_GS_BASE_NUMBER, MSR_GS_BASE);
+	VALUE(MSR_S_CET_NUMBER, MSR_IA32_S_CET);
 	VALUE(SEL_KERNEL_CS_VALUE, SEL_KERNEL_CS);
 	VALUE(SEL_KERNEL_SS_VALUE, SEL_KERNEL_SS);
 	VALUE(KERNEL_STACK_BYTES, KERNEL_STACK_SIZE);

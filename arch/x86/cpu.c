@@ -34,9 +34,10 @@ static void control_init(void)
 	write_cr4(cr4);
 	write_cr0(CR0_PE | CR0_MP | CR0_ET | CR0_NE | CR0_WP | CR0_AM | CR0_PG);
 	wrmsr(MSR_EFER, EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE);
-	if (cpu_has(FEATURE_IBT)) {
+	if (cpu_has(FEATURE_IBT) || cpu_has(FEATURE_SHSTK)) {
 		write_cr4(cr4 | CR4_CET);	/* after CR0.WP, without which it faults */
-		wrmsr(MSR_IA32_S_CET, S_CET_ENDBR_EN);
+		wrmsr(MSR_IA32_U_CET, 0);
+		wrmsr(MSR_IA32_S_CET, cpu_has(FEATURE_IBT) ? S_CET_ENDBR_EN : 0);
 	}
 	pat_init();
 	__asm__ volatile("mov %0, %%dr7" : : "r"(DR7_INIT));
@@ -47,7 +48,7 @@ static void control_init(void)
 static void syscall_init(void)
 {
 	wrmsr(MSR_STAR, (uint64_t)SEL_SYSRET_BASE << 48 | (uint64_t)SEL_KERNEL_CS << 32);
-	wrmsr(MSR_LSTAR, (uint64_t)syscall_entry);
+	wrmsr(MSR_LSTAR, (uint64_t)(cpu_has(FEATURE_SHSTK) ? syscall_entry_shadow : syscall_entry));
 	wrmsr(MSR_CSTAR, (uint64_t)syscall_entry);	/* unreachable: the GDT has no 32-bit code segment */
 	wrmsr(MSR_SFMASK, RFLAGS_CF | RFLAGS_PF | RFLAGS_AF | RFLAGS_ZF | RFLAGS_SF | RFLAGS_TF | RFLAGS_IF | RFLAGS_DF |
 			  RFLAGS_OF | RFLAGS_IOPL | RFLAGS_NT | RFLAGS_RF | RFLAGS_AC | RFLAGS_ID);

@@ -29,6 +29,7 @@ static const struct feature_row rows[] = {
 	[FEATURE_SMEP]          = { "smep",         CPUID_EXT_FEATURES, 0, EBX, 7 },
 	[FEATURE_SMAP]          = { "smap",         CPUID_EXT_FEATURES, 0, EBX, 20 },
 	[FEATURE_UMIP]          = { "umip",         CPUID_EXT_FEATURES, 0, ECX, 2 },
+	[FEATURE_SHSTK]         = { "shstk",        CPUID_EXT_FEATURES, 0, ECX, 7 },
 	[FEATURE_IBT]           = { "ibt",          CPUID_EXT_FEATURES, 0, EDX, 20 },
 	[FEATURE_XSAVE]         = { "xsave",        CPUID_FEATURES,     0, ECX, 26 },
 	[FEATURE_XSAVEOPT]      = { "xsaveopt",     CPUID_XSAVE,        1, EAX, 0 },
@@ -104,6 +105,9 @@ void features_init(void)
 	for (unsigned i = 0; i < FEATURE_COUNT; i++)
 		if (supported(&rows[i]) && !boot_option_has("off", rows[i].name))
 			in_use |= BIT(i);
+	/* VMRUN and #VMEXIT have rules of their own for shadow stacks, which no machine at hand implements. */
+	if (cpu_has(FEATURE_SVM))
+		in_use &= ~BIT(FEATURE_SHSTK);
 	if (!cpu_has(FEATURE_XSAVE))
 		in_use &= ~BIT(FEATURE_XSAVEOPT);
 	read_address_sizes();

@@ -11,7 +11,7 @@
         extern  kernel_hypercall, vcpu_resume
         extern  trap_exception_user, trap_interrupt_user, trap_interrupt_kernel, trap_paranoid
         global  syscall_entry, user_return, vector_stubs, cpu_idle, cpu_idle_hlt, cpu_idle_woken
-        global  cpu_take_interrupts, cpu_resume_vcpu
+        global  cpu_take_interrupts, cpu_resume_vcpu, syscall_entry_shadow, shadow_begin
 
 %include "asm_offsets.inc"
 
@@ -64,10 +64,22 @@
         popfq
 %endmacro
 
+; Shadow stacks.  The kernel stack's begins afresh wherever the kernel stack does: whoever was on it, in whatever depth, is done.
+; CLRSSBSY frees the one whose token's address RAX holds, and SETSSBSY takes the kernel stack's.  Without shadow stacks both are
+; invalid, so that a path has two variants, or asks.
+%macro  SHADOW_RESTART 0
+        mov     rax, [gs:CPU_SHADOW_STACK]
+        test    rax, rax
+        jz      %%none
+        clrssbsy [rax]
+        setssbsy
+%%none:
+%endmacro
+
 ; SYSCALL.  In: RCX = user RIP, R11 = user RFLAGS, all other registers the user's; interrupts off by SFMASK.
 ; A call that returns is left again by the shortest way: kernel_hypercall() has kept RBX, RBP and R12 to R15.
-        align   64
-syscall_entry:
+; %1: with a shadow stack, which SYSCALL leaves to us
+%macro  SYSCALL_ENTRY 1
         endbr64
         swapgs
         mov     [gs:CPU_SCRATCH], rcx
@@ -92,13 +104,22 @@ syscall_entry:
         mov     [rcx + FRAME_R15], r15
         mov     qword [rcx + FRAME_VECTOR], FRAME_IS_SYSCALL
         mov     rdi, rcx
+%if %1
+        setssbsy
+%endif
         call    kernel_hypercall
         mov     rdi, [gs:CPU_FRAME]
+%endmacro
 
 ; In: RDI = frame, RBX, RBP and R12 to R15 the user's already.
 ; SYSRET with a non-canonical RIP would fault in the kernel with the user's stack.  It cannot be: the RIP is the address
 ; behind a SYSCALL instruction (or that instruction's own), and the highest executable user page ends at TV_USER_MAX.
-leave_by_sysret:
+; %1: as above
+%macro  LEAVE_BY_SYSRET 1
+%if %1
+        mov     rax, [gs:CPU_SHADOW_STACK]
+        clrssbsy [rax]
+%endif
         mov     rax, [rdi + FRAME_RAX]
         mov     rsi, [rdi + FRAME_RSI]
         mov     rdx, [rdi + FRAME_RDX]
@@ -111,6 +132,19 @@ leave_by_sysret:
         mov     rdi, [rdi + FRAME_RDI]
         swapgs
         o64 sysret
+%endmacro
+
+        align   64
+syscall_entry:
+        SYSCALL_ENTRY 0
+leave_by_sysret:
+        LEAVE_BY_SYSRET 0
+
+        align   64
+syscall_entry_shadow:
+        SYSCALL_ENTRY 1
+leave_by_sysret_shadow:
+        LEAVE_BY_SYSRET 1
 
 ; void user_return(void): enter the current thread, whatever it last came in by.
 user_return:
@@ -123,11 +157,14 @@ user_return:
         mov     r13, [rdi + FRAME_R13]
         mov     r14, [rdi + FRAME_R14]
         mov     r15, [rdi + FRAME_R15]
-        jmp     leave_by_sysret
+        cmp     qword [gs:CPU_SHADOW_STACK], 0
+        je      leave_by_sysret
+        jmp     leave_by_sysret_shadow
 
-; In: RDI = frame.  Some CPUs store a non-canonical RIP when a jump to it faults, and IRETQ to it would fault in the
+; In: RDI = frame.  IRETQ to user mode frees the shadow stack whose token SSP points at.  Some CPUs store a non-canonical RIP when a jump to it faults, and IRETQ to it would fault in the
 ; kernel: such a thread continues at 0, which is never mapped.
 leave_by_iret:
+        SHADOW_RESTART
         mov     rax, [rdi + FRAME_RIP]
         shr     rax, 47
         jz      .canonical
@@ -193,13 +230,20 @@ paranoid:
         call    trap_paranoid           ; NULL: go on; else the frame of the user thread that has faulted
         mov     rdi, rax
         test    rax, rax
-        jnz     exception_user
+        jnz     .thread_faulted
         test    ebx, ebx
         jz      .leave
         swapgs
 .leave:
         LOAD_REGISTERS
         iretq
+.thread_faulted:                        ; it goes on on the kernel stack, which is empty: the thread was in user mode
+        cmp     qword [gs:CPU_SHADOW_STACK], 0
+        je      exception_user
+        rdsspq  rax
+        clrssbsy [rax]
+        setssbsy
+        jmp     exception_user
 
 ; void cpu_idle(void): STI takes effect after the next instruction, so no interrupt slips in before HLT.
 ; An NMI right before the HLT would let one in all the same: its handler skips the HLT.
@@ -220,9 +264,26 @@ cpu_take_interrupts:
 
 ; void cpu_resume_vcpu(struct thread *t)
 cpu_resume_vcpu:
+        SHADOW_RESTART
         mov     rsp, [gs:CPU_KERNEL_STACK]
         xor     ebp, ebp                ; a backtrace ends here
         call    vcpu_resume             ; never returns; the call aligns the stack as C wants it
+        ud2
+
+; void shadow_begin(void (*next)(void), uint64_t s_cet)
+; In: what IA32_S_CET is to be, if this CPU has a shadow stack.  From there on returns are checked, and no caller is returned to.
+shadow_begin:
+        mov     rsp, [gs:CPU_KERNEL_STACK]
+        xor     ebp, ebp
+        cmp     qword [gs:CPU_SHADOW_STACK], 0
+        je      .begin
+        mov     eax, esi
+        xor     edx, edx
+        mov     ecx, MSR_S_CET_NUMBER
+        wrmsr
+        setssbsy
+.begin:
+        call    rdi
         ud2
 
 ; 256 stubs of 16 bytes, which the longest fills: push an error code where the CPU has not, and the vector.

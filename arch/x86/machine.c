@@ -62,6 +62,8 @@ void machine_init(struct arch_cpu *boot)
 	boot_memory_init();
 	pt_x86_init();
 	kmap_init();
+	shadow_init(acpi.cpu_count);
+	shadow_assign(boot);
 	console_init();
 	pic_disable();
 	lapic_init(&acpi);

@@ -46,6 +46,7 @@ struct machine {
 	uint64_t space;				/* physical address of the loaded root */
 	uint64_t pcid_root[PCID_COUNT];		/* whose translations the tag stands for; 0: free */
 	unsigned pcid_next;			/* the tag to reuse next */
+	uint64_t shadow_ist[8];			/* tokens of the interrupt stacks' shadow stacks, by IST */
 	uint64_t nmi_count;
 };
 
@@ -73,8 +74,18 @@ void fpu_switch(struct arch_thread *next);
 void pt_x86_init(void);
 void pat_init(void);
 
+/*
+ * shadow.c.  shadow_init: memory for @count CPUs, before any other is started; shadow_assign: @c, with its number and its machine,
+ * gets its own, which cpu_begin() puts to use; shadow_redirect_nmi: the NMI that is being handled will return to @rip.
+ */
+void shadow_init(unsigned count);
+void shadow_assign(struct arch_cpu *c);
+void shadow_redirect_nmi(uint64_t rip);
+
 /* entry.asm */
 void syscall_entry(void);
+void syscall_entry_shadow(void);
+NORETURN void shadow_begin(void (*next)(void), uint64_t s_cet);
 extern const uint8_t vector_stubs[256][16];
 extern const char cpu_idle_hlt[], cpu_idle_woken[];	/* the HLT, and the instruction behind it */
 

@@ -191,6 +191,7 @@ static struct arch_cpu *prepare(uint32_t id, uint32_t apic_id)
 	c->machine = spare;
 	c->kernel_stack = (uint64_t)stack_top;
 	c->scratch = kmap_root().v;
+	shadow_assign(c);
 	return c;
 }
 

@@ -76,8 +76,10 @@ struct user_frame *trap_paranoid(struct user_frame *f)
 	switch (f->vector) {
 	case EXC_NMI:
 		machine()->nmi_count++;
-		if (f->rip == (uint64_t)cpu_idle_hlt)
+		if (f->rip == (uint64_t)cpu_idle_hlt) {
 			f->rip = (uint64_t)cpu_idle_woken;
+			shadow_redirect_nmi(f->rip);
+		}
 		return NULL;
 	case EXC_MC:
 		machine_check(f);

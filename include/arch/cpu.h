@@ -22,6 +22,7 @@ struct arch_cpu {
 	uint32_t kind;			/* enum tv_cpu_kind                                      */
 	void *machine;			/* GDT, TSS, IST stacks: arch/x86's own (struct machine) */
 	void *virt;			/* the virtualisation back-end's data of this CPU           */
+	uint64_t shadow_stack;		/* the token of @kernel_stack's shadow stack; 0: none    */
 };
 
 /* The per-CPU area of the CPU that executes this.  Valid from cpu_init() on. */
@@ -39,6 +40,8 @@ void cpu_idle(void);
 void cpu_take_interrupts(void);
 /* vcpu_resume(@t) on an empty kernel stack: a run loop must not pile up on that of the thread which it takes over from. */
 NORETURN void cpu_resume_vcpu(struct thread *t);
+/* Call @next, which does not return, on an empty kernel stack.  From here on the CPU protects return addresses, if it can. */
+NORETURN void cpu_begin(void (*next)(void));
 /* Stop this CPU for good. */
 NORETURN void cpu_halt(void);
 static inline void cpu_relax(void) { __asm__ volatile("pause"); }

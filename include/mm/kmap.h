@@ -19,6 +19,10 @@ hpa_t kmap_root(void);
 void *kmap_device(hpa_t pa, uint64_t size);
 /* The same with another memory type: PT_UC or PT_WC. */
 void *kmap_device_type(hpa_t pa, uint64_t size, uint32_t type);
+/* Map @frames, @size bytes of the pool, as a shadow stack, with an unmapped page below it; valid for good.  Never freed. */
+void *kmap_shadow_stack(void *frames, uint64_t size);
+/* @frames, @size bytes of the pool, are no longer writable through the direct map.  Only while the boot CPU is alone. */
+void kmap_seal(void *frames, uint64_t size);
 /* The end of a kernel stack of @size bytes of its own, with an unmapped page below it; NULL without memory.  Never freed. */
 void *kmap_stack(uint64_t size);
 

@@ -31,7 +31,10 @@
 #define MSR_IA32_VMX_TRUE_PROCBASED_CTLS 0x0000048eu
 #define MSR_IA32_VMX_TRUE_EXIT_CTLS	0x0000048fu
 #define MSR_IA32_VMX_TRUE_ENTRY_CTLS	0x00000490u
+#define MSR_IA32_U_CET			0x000006a0u
 #define MSR_IA32_S_CET			0x000006a2u
+#define MSR_IA32_PL0_SSP		0x000006a4u
+#define MSR_IA32_INTERRUPT_SSP_TABLE	0x000006a8u
 #define MSR_IA32_TSC_DEADLINE		0x000006e0u
 #define MSR_X2APIC_BASE			0x00000800u	/* + xAPIC register offset / 16 */
 #define MSR_IA32_XSS			0x00000da0u
@@ -53,6 +56,8 @@
 #define APIC_BASE_ENABLE		BIT(11)
 
 /* IA32_S_CET.  SDM, "Control-Flow Enforcement Technology (CET)". */
+#define S_CET_SH_STK_EN			BIT(0)
+#define S_CET_WR_SHSTK_EN		BIT(1)		/* WRSS may write shadow stacks */
 #define S_CET_ENDBR_EN			BIT(2)		/* indirect branches must end at ENDBR64 */
 
 /* EFER */

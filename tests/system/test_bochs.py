@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """An unmodified Debian kernel on the emulated Intel CPU.  A boot takes a minute or more there, so this is one boot with all questions."""
 import re
+import sys
 
 import pytest
 
-from conftest import MIB, TREE
+from conftest import LOGS, MIB, TREE
 from test_boot import log_in
 from trivetlib import bochs, config, image, layout
+
+sys.path.insert(0, str(TREE / "tests"))
+import bootest  # noqa: E402
 from trivetlib.problem import NoEmulator
 from trivetlib.session import Status
 
@@ -30,21 +34,39 @@ def test_a_debian_guest_on_an_intel_cpu_has_a_shell_that_can_be_used_and_powers_
     assert child.end() == 0
 
 
+def boot(work, plan, model, cpus=1, on_line=None):
+    """(End, console output) of a machine of its own."""
+    output = bytearray()
+    image.make(plan, work / "trivet.img")
+    try:
+        session = bochs.BochsSession(work / "trivet.img", work, output.extend, on_line, model=model, cpus=cpus, memory=512 * MIB)
+        return session.run(timeout=300), output.decode(errors="replace")
+    except NoEmulator as problem:
+        pytest.skip(str(problem))
+
+
 @pytest.mark.parametrize("model, words", [
     ("athlon64_venice", ["no hardware virtualization", "CPUID"]),
     ("core2_penryn_t9600", ["no nested paging (EPT)", "0x48b"]),
     ("corei5_lynnfield_750", ["no unrestricted guest", "0x48b"]),
 ], ids=["neither", "ept", "unrestricted"])
 def test_a_cpu_without_what_is_needed_is_refused_in_one_line(tmp_path, model, words):
-    output = bytearray()
-    image.make(layout.make(config.load(TREE / "examples/default.toml")), tmp_path / "trivet.img")
-    try:
-        end = bochs.BochsSession(tmp_path / "trivet.img", tmp_path, output.extend, model=model, memory=512 * MIB).run(timeout=200)
-    except NoEmulator as problem:
-        pytest.skip(str(problem))
-    text = output.decode(errors="replace")
+    end, text = boot(tmp_path, layout.make(config.load(TREE / "examples/default.toml")), model)
     assert end.status == Status.CANNOT_RUN, (end, text[-2000:])
     line, = (line for line in text.splitlines() if "cannot" in line)
     assert line.startswith("trivet: cannot run: this CPU"), line
     for word in words:
         assert word in line, line
+
+
+@pytest.mark.parametrize("program, off, used", [
+    ("calls", "", "shstk ibt "), ("vcpu_event", "", "shstk ibt "), ("vcpu_event", "shstk", "ibt "), ("vcpu_event", "ibt", "shstk ")])
+def test_a_kernel_that_checks_its_own_control_flow_does_all_it_does_without(tmp_path, program, off, used):
+    """Calls between domains and threads that fault leave the kernel stack at any depth; guests are left and entered again."""
+    path = TREE / f"build/tests/user/{program}.elf"
+    plan = bootest.user_layout(path, {"cmdline": f"off={off}"})
+    end, text = boot(tmp_path, plan, "tigerlake", 2, lambda line: Status.POWER_OFF if line.endswith(b"DONE") else None)
+    (LOGS / f"bochs-{program}-{off}.log").write_text(text)
+    assert end.status == Status.POWER_OFF, end
+    assert f" umip {used}xsave " in text
+    assert "PASS:" in text and "FAIL:" not in text

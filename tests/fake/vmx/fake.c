@@ -135,12 +135,12 @@ void vmwrite_raw(uint64_t encoding, uint64_t v)
 	*field(encoding) = v;
 }
 
-uint32_t vmx_enter(uint64_t *gpr, uint64_t launched, uint64_t *host_rsp)
+uint32_t vmx_enter(uint64_t *gpr, uint64_t launched, struct vmx_host_stack *host_stack)
 {
 	uint32_t result;
 
 	(void)launched;
-	(void)host_rsp;
+	(void)host_stack;
 	fake.entries++;
 	result = fake.guest ? fake.guest(gpr) : VMX_EXITED;
 	if (result == VMX_EXITED)

@@ -54,7 +54,10 @@ struct cpuid_regs cpuid(uint32_t leaf, uint32_t sub);
 
 extern const char vmx_exit_point[];
 NORETURN void vmx_insn_failed(const char *insn, uint64_t operand);
-uint32_t vmx_enter(uint64_t *gpr, uint64_t launched, uint64_t *host_rsp);
+struct vmx_host_stack {
+	uint64_t rsp, ssp;
+};
+uint32_t vmx_enter(uint64_t *gpr, uint64_t launched, struct vmx_host_stack *host_stack);
 bool vmx_on(uint64_t region);
 void vmx_off(void);
 void vmx_clear(uint64_t vmcs);
