@@ -89,7 +89,7 @@ HCFLAGS   := -std=gnu11 -g -O1 -Wall -Wextra -Itests/fake -Iinclude -Iarch -Ivmm
 
 IMAGES := $(addprefix $(B)/,trivet.elf root.elf vmm.elf serial.elf probe.elf)
 
-.PHONY: all list-sources deps run run-bochs test tests bench bench-kvm bench-profile image coverage check test-matrix fuzz clean distclean help
+.PHONY: all list-sources deps run run-bochs test tests bench bench-kvm bench-compare bench-plot bench-profile image coverage check test-matrix fuzz clean distclean help
 .SECONDEXPANSION:
 .DELETE_ON_ERROR:
 # `make deps test` on a fresh machine: nothing may start before the packages are there.
@@ -108,7 +108,9 @@ help:
 	@echo 'make test-matrix boot Linux on every emulated CPU without each optional feature (CELLS=word, JOBS=1)'
 	@echo 'make check     style checks'
 	@echo 'make fuzz      fuzz for a while (T=pattern, FUZZ_SECONDS=60 each)'
-	@echo 'make bench     print the measurements'
+	@echo 'make bench     print the measurements, and keep them in $(B)/bench.json (T=part ...)'
+	@echo 'make bench-compare BASE=commit  how the price of VM exits has changed since (PERCENT=n: fail beyond)'
+	@echo 'make bench-plot draw $(B)/bench.json as $(B)/bench.svg'
 	@echo 'make bench-kvm print what VM exits cost under Trivet and under Linux KVM'
 	@echo 'make bench-profile print where the instructions of an exit go (T=event ...)'
 	@echo 'make image     make $(B)/trivet.img from $(CONFIG)'
@@ -134,10 +136,16 @@ test-matrix: all
 	$(Q)nice $(PYTHON) tests/matrix.py --cells '$(CELLS)' --jobs $(or $(JOBS),1)
 
 bench: all $(B)/perf/entry.bin $(B)/perf/guest.bin $(B)/perf/kvm_host
-	$(Q)$(PYTHON) tools/bench.py
+	$(Q)$(PYTHON) tools/bench.py --json $(B)/bench.json $(T)
 
 bench-kvm: all $(B)/perf/guest.bin $(B)/perf/kvm_host
 	$(Q)$(PYTHON) tools/bench_exits.py
+
+bench-compare: all $(B)/perf/guest.bin
+	$(Q)$(PYTHON) tools/bench_compare.py '$(BASE)' $(PERCENT)
+
+bench-plot:
+	$(Q)$(PYTHON) tools/bench_plot.py $(B)/bench.json $(B)/bench.svg
 
 bench-profile: all $(B)/perf/guest.bin $(B)/perf/profile.so
 	$(Q)$(PYTHON) tools/bench_profile.py $(T)

@@ -6,7 +6,12 @@ VM exits, and sizes.
 Boot is measured from the kernel's first instruction to init, in TSC ticks; under -icount one tick is one instruction, so
 the result is the same on every machine.  init prints the counter itself (tools/guest/init.c).  For the counter at the
 kernel's entry the same machine is started a second time with the kernel's first instructions replaced by ones that print
-it (tests/perf/entry.asm)."""
+it (tests/perf/entry.asm).
+
+	tools/bench.py [--json FILE] [PART ...]		parts: sizes exits boot prompt memory; none: all
+
+Status 1: something could not be measured; then FILE is not written."""
+import argparse
 import re
 import struct
 import sys
@@ -18,6 +23,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import bench_exits  # noqa: E402
+import bench_report  # noqa: E402
 from trivetlib import bundle, config, filetype, image, layout, machine  # noqa: E402
 from trivetlib.session import Session, Status  # noqa: E402
 
@@ -30,6 +36,7 @@ PROMPT, SHELL = b"bench# ", b"trivet> "
 SETUP_ENTRY = 0x200             # file offset of the jump that the 16-bit setup code begins with
 ENTRY64 = 0x200                 # offset of the 64-bit entry in the protected-mode code
 SECONDS = 300
+report = bench_report.Report(TREE)
 
 
 def patched_kernel(path):
@@ -88,16 +95,17 @@ def boot_ticks(work):
     patched = patched_kernel(work / "entry")
     entry = ticks(bare(patched, CMDLINE, True))
     bare_ticks = ticks(bare(KERNEL, CMDLINE, True)) - entry
-    print(f"boot.bare.ticks={bare_ticks}", flush=True)
+    report.put("boot.bare.ticks", bare_ticks)
     entry = ticks(trivet(patched, CMDLINE, True, work))
     guest_ticks = ticks(trivet(KERNEL, CMDLINE, True, work)) - entry
-    print(f"boot.trivet.ticks={guest_ticks}\nboot.ratio={guest_ticks / bare_ticks:.3f} (aim: at most 1.05)", flush=True)
+    report.put("boot.trivet.ticks", guest_ticks)
+    report.put("boot.ratio", round(guest_ticks / bare_ticks, 3), "aim: at most 1.05")
 
 
 def wall_time(work):
     cmdline = "console=ttyS0 hostname=bench"
     _, bare_seconds = watch(bare(KERNEL, cmdline, False), PROMPT)
-    print(f"prompt.bare.seconds={bare_seconds:.1f}", flush=True)
+    report.put("prompt.bare.seconds", round(bare_seconds, 1))
     start = time.monotonic()
     what = system(KERNEL, cmdline)
     plan = layout.make(what)
@@ -105,13 +113,14 @@ def wall_time(work):
     command = machine.base_command(memory=layout.machine_memory(what, plan)) + machine.boot_image(work / "bench.img")
     _, seconds = watch(command, PROMPT)
     seconds = time.monotonic() - start
-    print(f"prompt.trivet.seconds={seconds:.1f}\nprompt.ratio={seconds / bare_seconds:.2f} (aim: at most 4)", flush=True)
+    report.put("prompt.trivet.seconds", round(seconds, 1))
+    report.put("prompt.ratio", round(seconds / bare_seconds, 2), "aim: at most 4")
 
 
 def exits(work):
     """What VM exits cost, beside Linux KVM."""
     try:
-        print("\n".join(bench_exits.lines(*bench_exits.measure(work))), flush=True)
+        bench_exits.put(report, *bench_exits.measure(work))
     except bench_exits.CannotMeasure as problem:
         sys.exit(f"bench: {problem}")
 
@@ -138,16 +147,18 @@ def loaded_size(elf):
     return sum(s[6] for s in segments if s[0] == 1), sum(s[5] for s in segments if s[0] == 1)
 
 
-def sizes():
+def sizes(_work):
+    """Lines of code, and images."""
     kernel = code_lines("boot/*.[ch]", "boot/*.asm", "arch/*/*.[ch]", "arch/*/*.asm", "kernel/*.[ch]", "mm/*.[ch]",
                         "include/abi/*.h", "include/arch/*.h", "include/kernel/*.h", "include/mm/*.h", "include/lib/*.h", "include/x86/*.h")
-    print(f"kernel.code_lines={kernel} (aim: at most 10000)")
-    print(f"monitor.code_lines={code_lines('vmm/*.[ch]', 'vmm/dev/*.[ch]', 'vmm/load/*.[ch]')}")
-    print(f"runtime.code_lines={code_lines('vmm/rt/*.[ch]', 'vmm/rt/*.asm', 'include/rt/*.h', 'include/svc/*.h')}")
-    print(f"root.code_lines={code_lines('vmm/root/*.[ch]')}")
+    report.put("kernel.code_lines", kernel, "aim: at most 10000")
+    report.put("monitor.code_lines", code_lines("vmm/*.[ch]", "vmm/dev/*.[ch]", "vmm/load/*.[ch]", "vmm/virtio/*.[ch]"))
+    report.put("runtime.code_lines", code_lines("vmm/rt/*.[ch]", "vmm/rt/*.asm", "include/rt/*.h", "include/svc/*.h"))
+    report.put("root.code_lines", code_lines("vmm/root/*.[ch]"))
     for name in ("trivet", "root", "vmm", "serial"):
         memory, file = loaded_size(BUILD / f"{name}.elf")
-        print(f"{name}.image_bytes={file} (in memory {memory})")
+        report.put(f"{name}.image_bytes", file)
+        report.put(f"{name}.memory_bytes", memory)
 
 
 def memory_per_vm(work):
@@ -174,17 +185,27 @@ def memory_per_vm(work):
     if steps:
         sys.exit(f"bench: {end.reason}")
     for line in text.decode(errors="replace").splitlines():
-        if "kernel memory" in line:
-            print(f"vm.{' '.join(line.split())}")
+        if match := re.search(r"kernel memory\D*(\d+)", line):
+            report.put("vm.kernel_memory", int(match[1]), " ".join(line.split()))
+
+
+PARTS = {"sizes": sizes, "exits": exits, "boot": boot_ticks, "prompt": wall_time, "memory": memory_per_vm}
 
 
 def main():
+    parser = argparse.ArgumentParser(description="Prints the measurements.")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="keep the figures there as well")
+    parser.add_argument("part", nargs="*", help=f"{', '.join(PARTS)}; none: all")
+    options = parser.parse_args()
+    if unknown := [part for part in options.part if part not in PARTS]:
+        parser.error(f"no such part: {', '.join(unknown)}; expected {', '.join(PARTS)}")
+    if options.json and not options.json.parent.is_dir():
+        parser.error(f"--json {options.json}: there is no such folder")
     with tempfile.TemporaryDirectory(prefix="trivet-") as name:
-        sizes()
-        exits(Path(name))
-        boot_ticks(Path(name))
-        wall_time(Path(name))
-        memory_per_vm(Path(name))
+        for part in options.part or PARTS:
+            PARTS[part](Path(name))
+    if options.json:
+        report.write(options.json)
 
 
 if __name__ == "__main__":

@@ -88,13 +88,16 @@ def ratio(ours, theirs):
     return f"{ours / theirs:.2f}" if theirs else "-"
 
 
-def lines(ours, theirs):
-    """The figures as name=value."""
+def put(report, ours, theirs):
+    """The figures into a bench_report.Report."""
     for event in ours:
         for who, figures in (("trivet", ours[event]), ("kvm", theirs[event])):
             aim = f"; aim: at most {AIMS[event]}" if who == "trivet" and event in AIMS else ""
-            yield f"exit.{event}.{who}={figures['median']} (min {figures['min']}, p99 {figures['p99']}, max {figures['max']}{aim})"
-        yield f"exit.{event}.ratio={ratio(ours[event]['median'], theirs[event]['median'])}"
+            report.put_exit(event, who, figures)
+            report.put(f"exit.{event}.{who}", figures["median"],
+                       f"min {figures['min']}, p99 {figures['p99']}, max {figures['max']}, spread {figures['p99'] - figures['min']}{aim}")
+        if theirs[event]["median"]:
+            report.put(f"exit.{event}.ratio", round(ours[event]["median"] / theirs[event]["median"], 3))
 
 
 def table(ours, theirs):
