@@ -3,17 +3,16 @@
 #include <kernel/cap.h>
 #include <kernel/domain.h>
 #include <kernel/irq.h>
+#include <kernel/limbo.h>
 #include <kernel/panic.h>
 #include <kernel/port.h>
 #include <kernel/space.h>
-
-struct spinlock derivation_lock;
 
 enum tv_err cap_get_any(const struct cap_table *table, uint64_t sel, uint32_t need, struct cap **out)
 {
 	struct cap *c = cap_slot(table, sel);
 
-	if (!c || c->type & CAP_DYING)
+	if (!c || cap_type(c) >= CAP_GONE)
 		return TV_ECAP;
 	if ((c->rights & need) != need)
 		return TV_ERIGHT;
@@ -39,7 +38,7 @@ enum tv_err cap_reserve(struct domain *d, uint64_t sel, struct cap **out)
 		page = quota_frame_alloc(&d->quota);
 		if (!page)
 			return TV_EQUOTA;
-		d->table.page[dir] = page;
+		WRITE_ONCE(d->table.page[dir], page);
 	}
 	d->table.used[dir]++;
 	page[slot].domain = d;
@@ -48,17 +47,23 @@ enum tv_err cap_reserve(struct domain *d, uint64_t sel, struct cap **out)
 	return TV_OK;
 }
 
-/* Give back a slot that was reserved, or whose capability is gone; its page goes with the last one. */
+/*
+ * Give back a slot that was reserved, or whose capability is gone; its page goes with the last one.  Both can be looked up no more,
+ * but whoever has done so may still look at them: they are freed with what is in limbo.
+ */
 void cap_release(struct cap *c)
 {
 	struct domain *d = c->domain;
 	uint64_t dir = c->sel / CAP_PAGE_SLOTS;
 
-	*c = (struct cap){ .type = TV_CAP_NONE };
+	c->was = c->type & (uint8_t)~CAP_DYING;
+	__atomic_store_n(&c->type, CAP_GONE, __ATOMIC_RELEASE);
+	c->node.kind = NODE_CAP;
 	if (--d->table.used[dir] == 0) {
-		quota_frame_free(&d->quota, d->table.page[dir]);
-		d->table.page[dir] = NULL;
+		c->flags |= CAP_LAST;
+		WRITE_ONCE(d->table.page[dir], NULL);
 	}
+	limbo_add(&c->node);
 }
 
 void cap_fill(struct cap *c, const struct cap *value, struct node *source)
@@ -152,7 +157,7 @@ static bool original_remove(struct cap *c, struct work *w)
 	if (!object_destroy(c, w))
 		return false;
 	node_unlink(&c->node);
-	cap_release(c);
+	cap_release(c);		/* and the object's memory */
 	return true;
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Protection domains: their beginning and their end. */
-#include <kernel/cpu.h>
 #include <kernel/domain.h>
 #include <kernel/irq.h>
+#include <kernel/limbo.h>
 #include <kernel/panic.h>
 #include <kernel/port.h>
 #include <kernel/thread.h>
@@ -72,7 +72,7 @@ static struct cap *domain_next_cap(struct domain *d)
 
 		if (!page)
 			d->scan |= CAP_PAGE_SLOTS - 1;
-		else if (page[d->scan % CAP_PAGE_SLOTS].type != TV_CAP_NONE)
+		else if (page[d->scan % CAP_PAGE_SLOTS].type != TV_CAP_NONE && page[d->scan % CAP_PAGE_SLOTS].type != CAP_GONE)
 			return &page[d->scan % CAP_PAGE_SLOTS];
 	}
 	return NULL;
@@ -126,6 +126,7 @@ void domain_destroy(struct domain *d)
 	struct quota *payer = &d->object.payer->quota;
 
 	hook_clear(&d->watch);
-	CHECK(d->quota.used == 0 && cpu_self()->loaded != d);
+	limbo_free();			/* what it held */
+	CHECK(d->quota.used == 0);
 	CHECK(quota_return(&d->quota, payer, d->quota.limit));
 }

@@ -10,6 +10,7 @@
  * ends, the ones above it get it back at once.  A server with a context of its own falls back on that one.
  */
 #include <kernel/cpu.h>
+#include <kernel/cross.h>
 #include <kernel/ep.h>
 #include <kernel/hypercall.h>
 #include <kernel/domain.h>
@@ -18,8 +19,29 @@
 
 void ep_init(struct endpoint *e)
 {
+	e->cpu = EP_CPU_ANY;
 	list_init(&e->callers);
 	list_init(&e->servers);
+}
+
+/* The first user of @e decides on which CPU it is used. */
+static NOINLINE enum tv_err ep_enter(struct endpoint *e)
+{
+	uint32_t cpu = EP_CPU_ANY, self = cpu_self()->arch.id;
+
+	if (__atomic_compare_exchange_n(&e->cpu, &cpu, self, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST) || cpu == self)
+		return TV_OK;
+	return cpu == EP_CPU_NONE ? TV_EDEAD : TV_EBUSY;
+}
+
+/* The endpoint that the capability @sel with @right names, for a thread of this CPU. */
+static inline enum tv_err ep_get(const struct thread *t, uint64_t sel, uint32_t right, struct cap **c)
+{
+	enum tv_err err = cap_get(&t->domain->table, sel, TV_CAP_ENDPOINT, right, c);
+
+	if (likely(!err) && unlikely(READ_ONCE(cap_endpoint(*c)->cpu) != t->cpu))
+		return ep_enter(cap_endpoint(*c));
+	return err;
 }
 
 /* Words 0 to 4 stand in the same registers on both sides. */
@@ -103,7 +125,7 @@ enum tv_err hc_ep_call(struct thread *t, struct user_frame *f)
 	struct cap *c;
 	struct endpoint *e;
 	struct thread *server;
-	enum tv_err err = cap_get(&t->domain->table, frame_arg(f, 0), TV_CAP_ENDPOINT, TV_RIGHT_SIGNAL, &c);
+	enum tv_err err = ep_get(t, frame_arg(f, 0), TV_RIGHT_SIGNAL, &c);
 
 	if (unlikely(err))
 		return err;
@@ -151,7 +173,7 @@ static NORETURN void ep_serve(struct thread *t, struct endpoint *e)
 enum tv_err hc_ep_wait(struct thread *t, struct user_frame *f)
 {
 	struct cap *c;
-	enum tv_err err = cap_get(&t->domain->table, frame_arg(f, 0), TV_CAP_ENDPOINT, TV_RIGHT_WAIT, &c);
+	enum tv_err err = ep_get(t, frame_arg(f, 0), TV_RIGHT_WAIT, &c);
 
 	if (err)
 		return err;
@@ -166,7 +188,7 @@ enum tv_err hc_ep_reply_wait(struct thread *t, struct user_frame *f)
 {
 	struct cap *c;
 	struct thread *caller = t->caller;
-	enum tv_err err = cap_get(&t->domain->table, frame_arg(f, 0), TV_CAP_ENDPOINT, TV_RIGHT_WAIT, &c);
+	enum tv_err err = ep_get(t, frame_arg(f, 0), TV_RIGHT_WAIT, &c);
 
 	if (unlikely(err))
 		return err;
@@ -185,8 +207,18 @@ enum tv_err hc_ep_reply_wait(struct thread *t, struct user_frame *f)
 	ep_serve(t, cap_endpoint(c));
 }
 
-bool ep_destroy(struct endpoint *e, struct work *w)
+struct eviction {
+	struct endpoint *endpoint;
+	struct work *work;
+	bool done;
+};
+
+/* On the CPU of the endpoint: who waits there gets TV_EDEAD. */
+static void ep_evict(void *arg)
 {
+	struct eviction *ev = arg;
+	struct endpoint *e = ev->endpoint;
+
 	while (!list_empty(&e->callers) || !list_empty(&e->servers)) {
 		struct list *which = list_empty(&e->callers) ? &e->servers : &e->callers;
 		struct thread *t = list_first(which, struct thread, queue);
@@ -194,9 +226,21 @@ bool ep_destroy(struct endpoint *e, struct work *w)
 		list_del(&t->queue);
 		frame_set_badge(&t->arch.frame, 0);
 		thread_complete(t, TV_EDEAD);
-		work_spend(w, WORK_NODE);
-		if (!work_left(w))
-			return false;
+		work_spend(ev->work, WORK_NODE);
+		if (!work_left(ev->work))
+			return;
 	}
-	return true;
+	ev->done = true;
+}
+
+bool ep_destroy(struct endpoint *e, struct work *w)
+{
+	struct eviction ev = { .endpoint = e, .work = w };
+	uint32_t cpu = EP_CPU_ANY;
+
+	/* Nobody may come in whose CPU would not be asked. */
+	if (__atomic_compare_exchange_n(&e->cpu, &cpu, EP_CPU_NONE, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST) || cpu == EP_CPU_NONE)
+		return true;
+	cross_call(cpu, ep_evict, &ev);
+	return ev.done;
 }

@@ -28,7 +28,7 @@ static inline enum tv_err exit_deliver(struct thread *t, struct vcpu *v, uint32_
 
 	if (unlikely(keep & (TV_REGS_CR | TV_REGS_SEG)))
 		keep |= TV_REGS_CODE;		/* a part of both */
-	vcpu_leave(t, v);
+	vcpu_leave(t);
 	p->kind = kind;
 	p->valid = groups;
 	p->exits++;
@@ -40,7 +40,7 @@ static inline enum tv_err exit_deliver(struct thread *t, struct vcpu *v, uint32_
 static NOINLINE enum tv_err exit_refuse(struct thread *t, enum tv_err err, uint64_t word)
 {
 	frame_set_word(&t->arch.frame, 0, word);
-	vcpu_leave(t, t->vcpu);
+	vcpu_leave(t);
 	return err;
 }
 
@@ -77,8 +77,8 @@ static enum tv_err exit_loop(struct thread *t, struct vcpu *v)
 				return exit_refuse(t, TV_ESTATE, dirty);
 			v->page->dirty = 0;
 		}
-		if (unlikely(v->flush_seen != v->space->flush_generation)) {
-			v->flush_seen = v->space->flush_generation;
+		if (unlikely(v->flush_seen != READ_ONCE(v->space->flush_generation))) {
+			v->flush_seen = READ_ONCE(v->space->flush_generation);
 			virt->flush(v);
 		}
 		kind = virt->run(v);
@@ -93,19 +93,14 @@ static enum tv_err exit_loop(struct thread *t, struct vcpu *v)
 }
 
 /*
- * vcpu_run of the current thread @t: until an exit for the monitor, a signal, a kick, or @deadline (absolute TSC).  TV_EBUSY:
- * another thread runs it; TV_EDEAD: its guest space was destroyed; TV_ESTATE, TV_EINVAL: state was refused, nothing was entered.
+ * vcpu_run of the current thread @t, the owner of @v: until an exit for the monitor, a signal, a kick, or @deadline (absolute TSC).
+ * TV_EDEAD: its guest space was destroyed; TV_ESTATE, TV_EINVAL: state was refused, nothing was entered.
  */
 enum tv_err vcpu_run(struct thread *t, struct vcpu *v, uint64_t deadline)
 {
 	if (unlikely(!v->space))
 		return TV_EDEAD;
-	if (unlikely(v->thread))
-		return TV_EBUSY;
-	v->thread = t;
-	t->vcpu = v;
 	t->deadline = deadline;
-	/* From here on a signal on another CPU is followed by an interrupt: see notify_signal(). */
 	t->cont = THREAD_CONT_VCPU_RUN;
 	return exit_loop(t, v);
 }

@@ -66,17 +66,20 @@ enum tv_err hc_ntfn_wait(struct thread *t, struct user_frame *f)
 	if (unlikely(err))
 		return err;
 	n = cap_notification(c);
-	bits = __atomic_exchange_n(&n->word, 0, __ATOMIC_SEQ_CST);
-	if (bits) {
-		frame_set_word(f, 0, bits);
-		return TV_OK;
-	}
-	if (deadline != TV_NEVER && deadline <= time_now()) {
-		frame_set_word(f, 0, 0);
-		return TV_ETIMEOUT;
-	}
-	t->wait = WAIT_NOTIFICATION;
-	list_add_tail(&n->waiters, &t->queue);
+	do {
+		bits = notify_take(n);
+		if (bits) {
+			frame_set_word(f, 0, bits);
+			return TV_OK;
+		}
+		if (deadline != TV_NEVER && deadline <= time_now()) {
+			frame_set_word(f, 0, 0);
+			return TV_ETIMEOUT;
+		}
+		err = notify_wait(n, t);
+	} while (err == TV_EAGAIN);
+	if (unlikely(err))
+		return err;
 	timer_start(&t->timer, deadline);
 	sched_block(t);
 	sched_dispatch();
@@ -91,7 +94,7 @@ enum tv_err hc_ntfn_poll(struct thread *t, struct user_frame *f)
 
 	if (err)
 		return err;
-	bits = __atomic_exchange_n(&cap_notification(c)->word, 0, __ATOMIC_SEQ_CST);
+	bits = notify_take(cap_notification(c));
 	frame_set_word(f, 0, bits);
 	return bits ? TV_OK : TV_EAGAIN;
 }

@@ -2,6 +2,7 @@
 /* Hypercalls on scheduling contexts. */
 #include <arch/time.h>
 #include <kernel/cpu.h>
+#include <kernel/cross.h>
 #include <kernel/domain.h>
 #include <kernel/hypercall.h>
 #include <kernel/refill.h>
@@ -45,47 +46,81 @@ enum tv_err hc_sched_create(struct thread *t, struct user_frame *f)
 	return TV_OK;
 }
 
+struct binding {
+	struct sched *sched;
+	struct thread *thread;
+	enum tv_err err;
+};
+
+/* On the CPU of the context; its thread is one of that CPU. */
+static void bind(void *arg)
+{
+	struct binding *b = arg;
+
+	b->err = b->sched->runs ? TV_EBUSY : TV_OK;
+	if (!b->err)
+		sched_bind(b->sched, b->thread);
+}
+
+static void unbind(void *s) { sched_unbind(s); }
+
 /* sched_bind: arg0 = scheduling context, arg1 = thread (0: none). */
 enum tv_err hc_sched_bind(struct thread *t, struct user_frame *f)
 {
 	uint64_t sel = frame_arg(f, 1);
+	struct binding b = { .err = TV_OK };
 	struct cap *c, *thread_cap;
-	struct thread *n;
-	struct sched *s;
 	enum tv_err err = cap_get(&t->domain->table, frame_arg(f, 0), TV_CAP_SCHED, TV_RIGHT_CONTROL, &c);
 
 	if (err)
 		return err;
-	s = cap_sched(c);
+	b.sched = cap_sched(c);
 	if (sel == 0) {
-		sched_unbind(s);
+		cross_call(b.sched->cpu, unbind, b.sched);
 		return TV_OK;
 	}
 	err = cap_get(&t->domain->table, sel, TV_CAP_THREAD, TV_RIGHT_CONTROL, &thread_cap);
 	if (err)
 		return err;
-	n = cap_thread(thread_cap);
-	if (s->owner == n)
+	b.thread = cap_thread(thread_cap);
+	if (b.sched->owner == b.thread)
 		return TV_OK;
-	if (s->owner || s->runs || n->own)
+	if (b.sched->owner || b.thread->own)
 		return TV_EBUSY;
-	sched_bind(s, n);
-	return TV_OK;
+	err = thread_migrate(b.thread, b.sched->cpu);
+	if (err)
+		return err;
+	cross_call(b.sched->cpu, bind, &b);
+	return b.err;
+}
+
+/* What @s has consumed.  Another CPU may be running on it: then that CPU's account is read until it has not changed meanwhile. */
+static uint64_t consumed(const struct sched *s)
+{
+	const struct cpu *c = cpu_area[s->cpu];
+	uint64_t since, used, end;
+	bool running;
+
+	do {
+		since = __atomic_load_n(&c->since, __ATOMIC_ACQUIRE);
+		used = __atomic_load_n(&s->consumed, __ATOMIC_ACQUIRE);
+		running = __atomic_load_n(&c->sched, __ATOMIC_ACQUIRE) == s;
+		end = time_now();
+	} while (since == TV_NEVER || since != __atomic_load_n(&c->since, __ATOMIC_ACQUIRE));
+	return running && end > since ? used + (end - since) : used;
 }
 
 /* sched_info: arg0 = scheduling context -> word 0 = ticks consumed, words 1 to 4 = priority, CPU, budget, period. */
 enum tv_err hc_sched_info(struct thread *t, struct user_frame *f)
 {
 	struct cap *c;
-	struct sched *s;
+	const struct sched *s;
 	enum tv_err err = cap_get(&t->domain->table, frame_arg(f, 0), TV_CAP_SCHED, TV_RIGHT_READ, &c);
 
 	if (err)
 		return err;
 	s = cap_sched(c);
-	if (s->state == SCHED_RUNNING)
-		sched_charge(cpu_self());
-	frame_set_word(f, 0, s->consumed);
+	frame_set_word(f, 0, consumed(s));
 	frame_set_word(f, 1, s->priority);
 	frame_set_word(f, 2, s->cpu);
 	frame_set_word(f, 3, s->budget);

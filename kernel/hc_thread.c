@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Hypercalls on threads. */
+#include <kernel/cross.h>
 #include <kernel/domain.h>
 #include <kernel/hypercall.h>
 #include <kernel/notify.h>
@@ -47,6 +48,24 @@ enum tv_err hc_thread_create(struct thread *t, struct user_frame *f)
 	return TV_OK;
 }
 
+/* On its CPU. */
+static void start(void *arg)
+{
+	struct thread *n = arg;
+
+	n->stop = 0;
+	if (thread_ready(n))
+		sched_wake(n);
+}
+
+static void suspend(void *arg)
+{
+	struct thread *n = arg;
+
+	n->stop |= THREAD_SUSPENDED;
+	sched_block(n);
+}
+
 /* thread_start: arg0 = thread. */
 enum tv_err hc_thread_start(struct thread *t, struct user_frame *f)
 {
@@ -57,9 +76,7 @@ enum tv_err hc_thread_start(struct thread *t, struct user_frame *f)
 		return err;
 	if (n->stop & (THREAD_FAULTED | THREAD_EXITED))
 		return TV_EDEAD;
-	n->stop = 0;
-	if (thread_ready(n))
-		sched_wake(n);
+	cross_call(n->cpu, start, n);
 	return TV_OK;
 }
 
@@ -71,8 +88,7 @@ enum tv_err hc_thread_suspend(struct thread *t, struct user_frame *f)
 
 	if (err)
 		return err;
-	n->stop |= THREAD_SUSPENDED;
-	sched_block(n);
+	cross_call(n->cpu, suspend, n);
 	return TV_OK;
 }
 
@@ -103,8 +119,8 @@ enum tv_err hc_thread_bind(struct thread *t, struct user_frame *f)
 		return err;
 	if (sel == 0) {
 		if (bound->bound)
-			bound->bound->bound = NULL;
-		bound->bound = NULL;
+			WRITE_ONCE(bound->bound->bound, NULL);
+		WRITE_ONCE(bound->bound, NULL);
 		return TV_OK;
 	}
 	err = cap_get(&t->domain->table, sel, TV_CAP_NOTIFICATION, TV_RIGHT_CONTROL, &c);
@@ -113,8 +129,8 @@ enum tv_err hc_thread_bind(struct thread *t, struct user_frame *f)
 	n = cap_notification(c);
 	if ((n->bound && n->bound != bound) || (bound->bound && bound->bound != n))
 		return TV_EBUSY;
-	n->bound = bound;
-	bound->bound = n;
+	WRITE_ONCE(bound->bound, n);
+	WRITE_ONCE(n->bound, bound);
 	return TV_OK;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Hypercalls on virtual CPUs. */
 #include <kernel/cap.h>
+#include <kernel/cross.h>
 #include <kernel/domain.h>
 #include <kernel/hypercall.h>
 #include <kernel/space.h>
@@ -32,14 +33,35 @@ enum tv_err hc_vcpu_map(struct thread *t, struct user_frame *f)
 	return space_map_page(&t->domain->space, frame_arg(f, 1), c, frame_pa(cap_vcpu(c)->page), PT_R | PT_W);
 }
 
+/* The first run of a vCPU by @t, or the first after another one. */
+static NOINLINE enum tv_err take(struct thread *t, struct user_frame *f)
+{
+	struct cap *c;
+	enum tv_err err;
+
+	tree_lock(f);
+	/* Again: what was found before may have gone since. */
+	err = cap_get(&t->domain->table, frame_arg(f, 0), TV_CAP_VCPU, TV_RIGHT_RUN, &c);
+	if (!err)
+		err = vcpu_take(t, cap_vcpu(c));
+	tree_unlock();
+	return err;
+}
+
 /* TV_VCPU_RUN: arg0 = vCPU, arg1 = absolute TSC deadline. */
 enum tv_err hc_vcpu_run(struct thread *t, struct user_frame *f)
 {
 	struct cap *c;
 	enum tv_err err = cap_get(&t->domain->table, frame_arg(f, 0), TV_CAP_VCPU, TV_RIGHT_RUN, &c);
 
-	if (err)
+	if (unlikely(err))
 		return err;
+	if (unlikely(READ_ONCE(cap_vcpu(c)->owner) != t)) {
+		err = take(t, f);
+		if (err)
+			return err;
+		return vcpu_run(t, t->vcpu, frame_arg(f, 1));
+	}
 	return vcpu_run(t, cap_vcpu(c), frame_arg(f, 1));
 }
 

@@ -2,6 +2,7 @@
 /* The way into the kernel from user mode: the table of hypercalls, and interrupts. */
 #include <kernel/cap.h>
 #include <kernel/cpu.h>
+#include <kernel/cross.h>
 #include <kernel/hypercall.h>
 #include <kernel/klog.h>
 #include <kernel/sched.h>
@@ -56,8 +57,8 @@ enum tv_err (*const hypercall_table[])(struct thread *t, struct user_frame *f) =
 };
 _Static_assert(ARRAY_LEN(hypercall_table) == TV_HYPERCALLS, "every hypercall number needs a handler");
 
-/* Calls that change derivation trees or end objects: they hold the derivation lock.  None of them blocks. */
-#define TREE_CALLS	(BIT(TV_CAP_DERIVE) | BIT(TV_CAP_DELETE) | BIT(TV_CAP_REVOKE) | \
+/* Calls that change derivation trees or end objects: they hold the tree lock.  None of them blocks. */
+#define TREE_CALLS	(BIT(TV_CAP_DERIVE) | BIT(TV_CAP_DELETE) | BIT(TV_CAP_REVOKE) | BIT(TV_CAP_INFO) | \
 			 MASK(TV_DOMAIN_WATCH, TV_DOMAIN_CREATE) | MASK(TV_MEM_PROTECT, TV_SPACE_CREATE) | \
 			 MASK(TV_THREAD_BIND, TV_THREAD_CREATE) | BIT(TV_SCHED_CREATE) | BIT(TV_SCHED_BIND) | \
 			 BIT(TV_VCPU_CREATE) | BIT(TV_VCPU_MAP) | BIT(TV_EP_CREATE) | BIT(TV_NTFN_CREATE) | \
@@ -74,9 +75,9 @@ void kernel_hypercall(struct user_frame *f)
 	if (likely(number < TV_HYPERCALLS)) {
 		number = index_nospec(number, TV_HYPERCALLS);
 		if (TREE_CALLS >> number & 1) {
-			spin_lock(&derivation_lock);
+			tree_lock(f);
 			err = hypercall_table[number](c->current, f);
-			spin_unlock(&derivation_lock);
+			tree_unlock();
 		} else {
 			err = hypercall_table[number](c->current, f);
 		}
@@ -88,7 +89,7 @@ void kernel_hypercall(struct user_frame *f)
 
 void hypercall_restart(struct thread *t)
 {
-	spin_unlock(&derivation_lock);
+	tree_unlock();
 	frame_restart(&t->arch.frame, frame_number(&t->arch.frame));
 	sched_return();
 }
@@ -100,24 +101,17 @@ void kernel_timer(void)
 	klog_check();
 }
 
-/* Threads that other CPUs woke for this one. */
+/* Mail, or a question; that is answered when nothing is being done any more. */
 void kernel_ipi(void)
 {
-	struct cpu *c = cpu_self();
-	struct thread *t;
-
-	spin_lock(&c->mail_lock);
-	while (!list_empty(&c->mail)) {
-		t = list_first(&c->mail, struct thread, mail);
-		list_del(&t->mail);
-		if (thread_ready(t))
-			sched_wake(t);
-	}
-	spin_unlock(&c->mail_lock);
+	mail_take(cpu_self());
 }
 
 void kernel_after_interrupt(void)
 {
-	if (cpu_self()->resched)
+	struct cpu *c = cpu_self();
+
+	cross_serve(c);
+	if (c->resched)
 		sched_dispatch();
 }

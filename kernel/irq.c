@@ -3,15 +3,22 @@
 #include <arch/cpu.h>
 #include <arch/irq.h>
 #include <kernel/irq.h>
+#include <kernel/limbo.h>
 #include <kernel/upcall.h>
 
 static struct irq_binding *bindings[IRQ_MAX];
 
+/* May be called without the tree lock: what is found stays until this CPU answers others. */
+static const struct irq_binding *binding_of(uint64_t gsi)
+{
+	const struct irq_binding *b = gsi < IRQ_MAX ? READ_ONCE(bindings[index_nospec(gsi, IRQ_MAX)]) : NULL;
+
+	return b && b->hook.target ? b : NULL;
+}
+
 bool irq_is_bound(uint64_t gsi)
 {
-	const struct irq_binding *b = gsi < IRQ_MAX ? bindings[index_nospec(gsi, IRQ_MAX)] : NULL;
-
-	return b && b->hook.target;
+	return binding_of(gsi) != NULL;
 }
 
 enum tv_err irq_bind(const struct irq_request *r, struct quota *q, struct cap *source)
@@ -39,7 +46,7 @@ enum tv_err irq_bind(const struct irq_request *r, struct quota *q, struct cap *s
 	b->gsi = r->gsi;
 	hook_set(&b->hook, r->target, r->bits);
 	node_insert(&b->node, &source->node, NODE_IRQ);
-	bindings[r->gsi] = b;
+	__atomic_store_n(&bindings[r->gsi], b, __ATOMIC_RELEASE);
 	irq_unmask(r->gsi);
 	return TV_OK;
 }
@@ -47,9 +54,14 @@ enum tv_err irq_bind(const struct irq_request *r, struct quota *q, struct cap *s
 void irq_unbind(struct irq_binding *b)
 {
 	irq_unroute(b->gsi);
-	bindings[b->gsi] = NULL;
+	WRITE_ONCE(bindings[b->gsi], NULL);
 	hook_clear(&b->hook);
 	node_unlink(&b->node);
+	limbo_add(&b->node);
+}
+
+void irq_binding_free(struct irq_binding *b)
+{
 	quota_free(b->quota, b, sizeof(*b));
 }
 
@@ -68,8 +80,10 @@ bool irqs_end(const struct quota *q, struct work *w)
 
 void kernel_irq(unsigned gsi)
 {
-	if (irq_is_bound(gsi))
-		hook_signal(&bindings[gsi]->hook);
+	const struct irq_binding *b = binding_of(gsi);
+
+	if (b)
+		hook_signal(&b->hook);
 	else
 		irq_mask(gsi);
 }

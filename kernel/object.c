@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Creation and end of kernel objects. */
 #include <kernel/cap.h>
+#include <kernel/cross.h>
 #include <kernel/domain.h>
 #include <kernel/ep.h>
 #include <kernel/notify.h>
@@ -63,49 +64,53 @@ void object_publish(struct object *o, struct domain *d, uint64_t sel, enum tv_ca
 	cap_fill(c, &value, source ? &source->node : NULL);
 }
 
-bool object_destroy(struct cap *c, struct work *w)
+/* The memory of the object of @c, which is in limbo: its head is a member of each. */
+void object_free(struct cap *c)
 {
-	enum tv_cap_type type = (enum tv_cap_type)(c->type & ~CAP_DYING);
-	struct domain *payer = c->object->payer;
+	struct quota *q = &c->object->payer->quota;
 	void *memory = NULL;
 
-	switch (type) {
+	switch ((enum tv_cap_type)c->was) {
+	case TV_CAP_DOMAIN:	memory = cap_domain(c); break;
+	case TV_CAP_SPACE:	memory = cap_space(c); break;
+	case TV_CAP_THREAD:	memory = cap_thread(c); break;
+	case TV_CAP_SCHED:	memory = cap_sched(c); break;
+	case TV_CAP_VCPU:	memory = cap_vcpu(c); break;
+	case TV_CAP_ENDPOINT:	memory = cap_endpoint(c); break;
+	case TV_CAP_NOTIFICATION: memory = cap_notification(c); break;
+	default:		return;		/* ranges and the log have no memory of their own */
+	}
+	quota_free(q, memory, object_size[c->was]);
+}
+
+static void destroy_thread(void *t) { thread_destroy(t); }
+static void destroy_sched(void *s) { sched_destroy(s); }
+
+/* What belongs to a CPU ends there; the memory is freed by object_free(). */
+bool object_destroy(struct cap *c, struct work *w)
+{
+	switch ((enum tv_cap_type)(c->type & ~CAP_DYING)) {
 	case TV_CAP_DOMAIN:
 		domain_destroy(cap_domain(c));
-		memory = cap_domain(c);
-		break;
+		return true;
 	case TV_CAP_SPACE:
-		if (!space_destroy(cap_space(c), w))
-			return false;
-		memory = cap_space(c);
-		break;
+		return space_destroy(cap_space(c), w);
 	case TV_CAP_THREAD:
-		thread_destroy(cap_thread(c));
-		memory = cap_thread(c);
-		break;
+		cross_call(cap_thread(c)->cpu, destroy_thread, cap_thread(c));
+		return true;
 	case TV_CAP_SCHED:
-		sched_destroy(cap_sched(c));
-		memory = cap_sched(c);
-		break;
+		cross_call(cap_sched(c)->cpu, destroy_sched, cap_sched(c));
+		return true;
 	case TV_CAP_VCPU:
 		if (!grants_end(&cap_vcpu(c)->grants, w))
 			return false;
 		vcpu_destroy(cap_vcpu(c));
-		memory = cap_vcpu(c);
-		break;
+		return true;
 	case TV_CAP_ENDPOINT:
-		if (!ep_destroy(cap_endpoint(c), w))
-			return false;
-		memory = cap_endpoint(c);
-		break;
+		return ep_destroy(cap_endpoint(c), w);
 	case TV_CAP_NOTIFICATION:
-		if (!notify_destroy(cap_notification(c), w))
-			return false;
-		memory = cap_notification(c);
-		break;
+		return notify_destroy(cap_notification(c), w);
 	default:
-		return true;	/* ranges and the log have no memory of their own */
+		return true;
 	}
-	quota_free(&payer->quota, memory, object_size[type]);
-	return true;
 }

@@ -17,7 +17,8 @@
 
 extern const char kernel_base[], kernel_text_start[], kernel_text_end[];	/* linker.ld */
 
-static bool panicking;
+/* Id + 1 of the CPU that panics; 0: none. */
+static uint32_t panicking;
 
 static void print(const char *fmt, ...) PRINTF_LIKE(1, 2);
 static void print(const char *fmt, ...)
@@ -84,14 +85,21 @@ static NORETURN void die(const struct user_frame *f, uint64_t caller_rbp, const 
 {
 	char text[PANIC_LINE];
 	uint64_t end = ~0ull;
+	uint32_t first = 0, self = arch_cpu()->id + 1;
+	bool again = !__atomic_compare_exchange_n(&panicking, &first, self, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
 
+	/* The first one has the word, also against the NMI that it sends to the others. */
+	if (again && first != self)
+		cpu_halt();
+	if (!again)
+		debug_stop_others();
+	log_break();
 	log_copy(&end, text, 0);
 	log_quiet(false);
 	fmt_text_v(text, sizeof(text), fmt, args);
 	print("\ntrivet: panic: %s\n", text);
-	if (panicking)		/* while panicking: what follows would fail again */
+	if (again)		/* while panicking: what follows would fail again */
 		cpu_halt();
-	panicking = true;
 	debug_registers(f);
 	backtrace(f ? f->rip : 0, f ? f->rbp : caller_rbp);
 	last_lines(end);

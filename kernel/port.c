@@ -73,6 +73,29 @@ static enum tv_err grant_check(const struct list *list, const struct grant *g)
 	return count < GRANTS_MAX ? TV_OK : TV_EBUSY;
 }
 
+struct grant_call {
+	const struct grant *grant;
+	bool allow;
+	enum tv_err err;
+};
+
+/* Where the vCPU is. */
+static void grant_apply(void *arg)
+{
+	struct grant_call *c = arg;
+	const struct grant *g = c->grant;
+
+	c->err = (g->msrs ? virt->msrs : virt->ports)(g->vcpu, g->base, g->count, c->allow, g->quota);
+}
+
+static enum tv_err vcpu_grant(const struct grant *g, bool allow)
+{
+	struct grant_call c = { .grant = g, .allow = allow };
+
+	vcpu_call(g->vcpu, grant_apply, &c);
+	return c.err;
+}
+
 enum tv_err grant_create(const struct grant *value, struct cap *source)
 {
 	struct list *list = value->domain ? &value->domain->grants : &value->vcpu->grants;
@@ -88,7 +111,7 @@ enum tv_err grant_create(const struct grant *value, struct cap *source)
 	if (g->domain)
 		err = domain_grant(g->domain, g);
 	else
-		err = (g->msrs ? virt->msrs : virt->ports)(g->vcpu, g->base, g->count, true, g->quota);
+		err = vcpu_grant(g, true);
 	if (err) {
 		quota_free(value->quota, g, sizeof(*g));
 		return err;
@@ -115,7 +138,7 @@ void grant_end(struct grant *g)
 			g->domain->ports = NULL;
 		}
 	} else {
-		CHECK((g->msrs ? virt->msrs : virt->ports)(g->vcpu, g->base, g->count, false, g->quota) == TV_OK);
+		CHECK(vcpu_grant(g, false) == TV_OK);
 	}
 	quota_free(g->quota, g, sizeof(*g));
 }

@@ -12,10 +12,10 @@
  * The running context is in no queue, so that a call from one thread to another and back touches none.
  */
 #include <abi/hypercall.h>
-#include <arch/irq.h>
 #include <arch/time.h>
 #include <arch/user.h>
 #include <kernel/cpu.h>
+#include <kernel/cross.h>
 #include <kernel/domain.h>
 #include <kernel/refill.h>
 #include <kernel/sched.h>
@@ -33,7 +33,6 @@ void sched_cpu_init(struct cpu *c)
 {
 	for (unsigned i = 0; i < SCHED_PRIORITIES; i++)
 		list_init(&c->ready[i]);
-	list_init(&c->mail);
 	timer_init(&c->slice, TIMER_SLICE);
 	c->armed = TV_NEVER;
 	cpu_area[c->arch.id] = c;
@@ -96,10 +95,14 @@ void sched_charge(struct cpu *c)
 	struct sched *s = c->sched;
 	uint64_t start = c->since, now = time_now();
 
-	c->since = now;
-	if (!s)
+	if (!s) {
+		c->since = now;
 		return;
-	s->consumed += now - start;
+	}
+	/* Others read the account without a lock: while @since is TV_NEVER, it is being changed. */
+	__atomic_store_n(&c->since, TV_NEVER, __ATOMIC_RELEASE);
+	__atomic_store_n(&s->consumed, s->consumed + (now - start), __ATOMIC_RELEASE);
+	__atomic_store_n(&c->since, now, __ATOMIC_RELEASE);
 	if (s->budget)
 		refill_use(s, start, now - start);
 }
@@ -128,18 +131,6 @@ static void sched_stop(struct sched *s)
 	s->state = SCHED_IDLE;
 }
 
-/* Leave it to CPU @cpu to queue the context of @t. */
-static void sched_mail(uint32_t cpu, struct thread *t)
-{
-	struct cpu *c = cpu_area[cpu];
-
-	spin_lock(&c->mail_lock);
-	if (list_empty(&t->mail))
-		list_add_tail(&c->mail, &t->mail);
-	spin_unlock(&c->mail_lock);
-	irq_send_ipi(cpu);
-}
-
 void sched_wake(struct thread *t)
 {
 	struct cpu *c = cpu_self();
@@ -150,11 +141,7 @@ void sched_wake(struct thread *t)
 		s->runs = t;
 		t->sched = s;
 	}
-	if (!s || s->state != SCHED_IDLE)
-		return;
-	if (unlikely(s->cpu != c->arch.id))
-		sched_mail(s->cpu, t);
-	else
+	if (s && s->state == SCHED_IDLE)
 		sched_queue(c, s, false);
 }
 
@@ -285,8 +272,8 @@ static void sched_pick(struct cpu *c)
 	s = list_first(&c->ready[top], struct sched, queue);
 	sched_dequeue(c, s);
 	s->state = SCHED_RUNNING;
-	c->sched = s;
-	c->since = time_now();
+	__atomic_store_n(&c->since, time_now(), __ATOMIC_RELEASE);
+	__atomic_store_n(&c->sched, s, __ATOMIC_RELEASE);
 	if (s->budget)
 		timer_start(&c->slice, c->since + refill_now(s, c->since));
 	else if (c->ready_map[top / 64] & BIT(top % 64))
@@ -306,12 +293,17 @@ static void ports_load(struct cpu *c, const struct domain *d, bool changed)
 	cpu_load_ports(map, d->port_first, d->port_last);
 }
 
-void sched_load_ports(const struct domain *d)
+static void reload_ports(void *domain)
 {
 	struct cpu *c = cpu_self();
 
-	if (c->loaded == d)
-		ports_load(c, d, true);
+	if (c->loaded == domain)
+		ports_load(c, domain, true);
+}
+
+void sched_load_ports(struct domain *d)
+{
+	cross_call_set(&d->space.cpus, reload_ports, d);
 }
 
 /* Let @t go on. */
@@ -319,13 +311,14 @@ static NORETURN void sched_enter(struct cpu *c, struct thread *t)
 {
 	if (t != c->current) {
 		if (t->domain != c->loaded) {
+			/* Before anything of it is used: who changes the space looks there after the change. */
+			cpu_set_add(&t->domain->space.cpus, c->arch.id);
 			c->loaded = t->domain;
 			cpu_load_space(frame_pa(t->domain->space.pt.root));
 			ports_load(c, t->domain, false);
 		}
 		user_switch(c->current ? &c->current->arch : NULL, &t->arch);
 		c->current = t;
-		t->cpu = c->arch.id;
 	}
 	if (unlikely(t->cont == THREAD_CONT_VCPU_RUN))
 		cpu_resume_vcpu(t);
@@ -340,6 +333,7 @@ void sched_dispatch(void)
 		sched_pick(c);
 	while (!c->sched) {
 		cpu_idle();
+		cross_serve(c);
 		sched_pick(c);
 	}
 	sched_enter(c, c->sched->runs);

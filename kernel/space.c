@@ -9,6 +9,7 @@
 #include <arch/machine.h>
 #include <arch/virt.h>
 #include <kernel/cpu.h>
+#include <kernel/cross.h>
 #include <kernel/domain.h>
 #include <kernel/space.h>
 #include <kernel/vcpu.h>
@@ -38,19 +39,63 @@ enum tv_err space_init(struct space *s, enum space_kind kind, struct quota *q)
 	return TV_OK;
 }
 
-void space_shootdown(struct space *s, uint64_t va, uint64_t size)
+struct shootdown {
+	struct space *space;
+	uint64_t va, size;
+};
+
+/* On a CPU that may know translations of a host space. */
+static void flush_host(void *arg)
 {
+	const struct shootdown *s = arg;
 	struct cpu *c = cpu_self();
 
-	s->flush_generation++;
-	if (s->kind == SPACE_GUEST) {
-		list_for_each(it, &s->vcpus)
-			virt->flush(list_entry(it, struct vcpu, in_space));
-	} else if (c->loaded && &c->loaded->space == s) {
-		cpu_flush_range(va, size);
+	if (c->loaded && &c->loaded->space == s->space) {
+		cpu_flush_range(s->va, s->size);
 	} else {
-		cpu_drop_space(frame_pa(s->pt.root));
+		cpu_drop_space(frame_pa(s->space->pt.root));
+		cpu_set_remove(&s->space->cpus, c->arch.id);
 	}
+}
+
+/* On a CPU that runs a guest: the exit that led here is all, because the loop of vcpu_run looks at the generation before each entry. */
+static void flush_guest(void *arg)
+{
+	(void)arg;
+}
+
+void space_shootdown(struct space *s, uint64_t va, uint64_t size)
+{
+	struct shootdown what = { s, va, size };
+	struct cpu_set cpus = { { 0 } };
+
+	if (s->kind == SPACE_HOST) {
+		cross_call_set(&s->cpus, flush_host, &what);
+		return;
+	}
+	__atomic_store_n(&s->flush_generation, s->flush_generation + 1, __ATOMIC_SEQ_CST);
+	list_for_each(it, &s->vcpus) {
+		const struct vcpu *v = list_entry(it, struct vcpu, in_space);
+
+		if (v->owner)
+			cpu_set_add(&cpus, v->owner->cpu);
+	}
+	cross_call_set(&cpus, flush_guest, NULL);
+}
+
+/* The tables of a host space, whose threads are gone, are about to be freed: on a CPU that may have loaded them. */
+static void unload_host(void *space)
+{
+	struct space *s = space;
+	struct cpu *c = cpu_self();
+
+	if (c->loaded && &c->loaded->space == s) {
+		cpu_load_space(kmap_root());
+		cpu_load_ports(NULL, 0, 0);
+		c->ports = NULL;
+		c->loaded = NULL;
+	}
+	cpu_drop_space(frame_pa(s->pt.root));
 }
 
 /* Take [@va, @va + @size) out of the page tables and every TLB. */
@@ -240,7 +285,7 @@ bool space_fini(struct space *s, struct work *w)
 	}
 	if (s->pt.root) {
 		if (s->kind == SPACE_HOST)
-			cpu_drop_space(frame_pa(s->pt.root));
+			cross_call_set(&s->cpus, unload_host, s);
 		pt_free_tables(&s->pt, 0, s->kind == SPACE_HOST ? 255 : 511, s->quota);
 		quota_frame_free(s->quota, s->pt.root);
 		s->pt.root = NULL;

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* User threads: how their waits end, and how they end. */
 #include <arch/time.h>
+#include <arch/virt.h>
 #include <kernel/cpu.h>
+#include <kernel/cross.h>
 #include <kernel/domain.h>
 #include <kernel/ep.h>
 #include <kernel/klog.h>
@@ -11,7 +13,7 @@
 #include <kernel/upcall.h>
 #include <kernel/vcpu.h>
 
-/* Faults of threads that are logged in one second. */
+/* Faults of threads that are logged in one second by one CPU. */
 #define FAULT_LINES	20u
 
 void thread_init(struct thread *n, struct domain *d, void *fpu, const struct thread_start *s)
@@ -20,7 +22,7 @@ void thread_init(struct thread *n, struct domain *d, void *fpu, const struct thr
 	n->stop = THREAD_SUSPENDED;
 	n->domain = d;
 	list_init(&n->queue);
-	list_init(&n->mail);
+	n->cpu = cpu_self()->arch.id;
 	timer_init(&n->timer, TIMER_THREAD);
 	list_add_tail(&d->threads, &n->in_domain);
 	d->thread_count++;
@@ -35,20 +37,79 @@ void thread_complete(struct thread *t, enum tv_err status)
 		sched_wake(t);
 }
 
-/* All waits but the one for a reply are a place in a list, and perhaps a timer. */
-void thread_cancel_wait(struct thread *t)
+void thread_timeout(struct thread *t)
 {
+	/* Otherwise another CPU was faster. */
+	if (t->wait == WAIT_NOTIFICATION && notify_cancel(t))
+		notify_ended(t, TV_ETIMEOUT, 0);
+}
+
+/* Unlink @t, which ends, from what it waits for. */
+static void thread_end_wait(struct thread *t)
+{
+	/* Where another CPU was faster, its mail is in the box since it has unlocked the notification. */
+	if (t->wait == WAIT_NOTIFICATION && !notify_cancel(t))
+		mail_take(cpu_self());
+	if (t->wait == WAIT_REPLY)
+		ep_forget_callee(t);
 	timer_stop(&t->timer);
 	list_del(&t->queue);
 }
 
-void thread_timeout(struct thread *t)
+struct migration {
+	struct thread *thread;
+	uint32_t to;
+	uint64_t deadline;		/* of the wait that goes on there */
+	enum tv_err err;
+};
+
+/* On the CPU that @t leaves. */
+static void migrate_from(void *arg)
 {
-	if (t->wait != WAIT_NOTIFICATION)
+	struct migration *m = arg;
+	struct thread *t = m->thread;
+	struct cpu *c = cpu_self();
+	struct notification *n = t->ntfn;
+
+	m->err = TV_EBUSY;
+	if (t->sched || t->caller || t->wait == WAIT_CALL || t->wait == WAIT_REPLY || t->wait == WAIT_SERVE)
 		return;
-	thread_cancel_wait(t);
-	frame_set_word(&t->arch.frame, 0, 0);
-	thread_complete(t, TV_ETIMEOUT);
+	m->err = TV_OK;
+	m->deadline = timer_running(&t->timer) ? t->timer.at.key : TV_NEVER;
+	timer_stop(&t->timer);
+	user_leave(&t->arch);
+	if (t->vcpu)
+		virt->leave(t->vcpu);
+	if (c->current == t)
+		c->current = NULL;
+	/* Who ends the wait reads the CPU with the notification locked: before this, the mail comes here and is taken now. */
+	if (n)
+		spin_lock(&n->lock);
+	WRITE_ONCE(t->cpu, m->to);
+	if (n)
+		spin_unlock(&n->lock);
+	mail_take(c);
+}
+
+/* On the CPU that it comes to. */
+static void migrate_to(void *arg)
+{
+	const struct migration *m = arg;
+
+	if (m->thread->wait == WAIT_NOTIFICATION)
+		timer_start(&m->thread->timer, m->deadline);
+}
+
+enum tv_err thread_migrate(struct thread *t, uint32_t cpu)
+{
+	struct migration m = { .thread = t, .to = cpu };
+
+	if (t->cpu == cpu)
+		return TV_OK;
+	cross_call(t->cpu, migrate_from, &m);
+	if (!m.err)
+		cross_call(cpu, migrate_to, &m);
+	return m.err;
 }
 
 bool thread_ends_with(const struct thread *t, const struct cap *c)
@@ -78,15 +139,14 @@ static NORETURN void thread_end(struct thread *t, uint8_t why)
 /* A domain that makes threads in order to let them fault must not fill the log with them. */
 static bool fault_logged(void)
 {
-	static uint64_t second;
-	static unsigned lines;
+	struct cpu *c = cpu_self();
 	uint64_t now = time_now();
 
-	if (now - second >= time_hz()) {
-		second = now;
-		lines = 0;
+	if (now - c->fault_second >= time_hz()) {
+		c->fault_second = now;
+		c->fault_lines = 0;
 	}
-	return lines++ < FAULT_LINES;
+	return c->fault_lines++ < FAULT_LINES;
 }
 
 void thread_fault(struct thread *t, uint64_t fault, uint64_t address)
@@ -114,37 +174,52 @@ void kernel_user_fault(struct user_frame *f, uint64_t vector, uint64_t error, ui
 	thread_fault(cpu_self()->current, vector | error << 32, address);
 }
 
-enum tv_err thread_reset(struct thread *t, const struct thread_start *s)
+struct reset {
+	struct thread *thread;
+	const struct thread_start *start;
+	enum tv_err err;
+};
+
+/* On its CPU. */
+static void reset(void *arg)
 {
+	struct reset *r = arg;
+	struct thread *t = r->thread;
+
+	r->err = TV_EBUSY;
 	if (!t->stop || t->caller || (t->wait != WAIT_NONE && t->wait != WAIT_NOTIFICATION))
-		return TV_EBUSY;
-	thread_cancel_wait(t);
-	if (t->vcpu)
-		vcpu_leave(t, t->vcpu);
+		return;
+	thread_end_wait(t);
 	t->wait = WAIT_NONE;
 	t->cont = THREAD_CONT_NONE;
 	t->stop = THREAD_SUSPENDED;
 	t->fault = t->fault_rip = t->fault_addr = t->exit_code = 0;
-	user_reset(&t->arch, s->rip, s->rsp, s->arg);
-	return TV_OK;
+	user_reset(&t->arch, r->start->rip, r->start->rsp, r->start->arg);
+	r->err = TV_OK;
 }
 
+enum tv_err thread_reset(struct thread *t, const struct thread_start *s)
+{
+	struct reset r = { .thread = t, .start = s };
+
+	cross_call(t->cpu, reset, &r);
+	return r.err;
+}
+
+/* On its CPU. */
 void thread_destroy(struct thread *t)
 {
 	struct cpu *c = cpu_self();
 
 	t->stop |= THREAD_EXITED;
 	ep_abandon_caller(t);
-	if (t->wait == WAIT_REPLY)
-		ep_forget_callee(t);
-	thread_cancel_wait(t);
-	list_del(&t->mail);
+	thread_end_wait(t);
 	sched_detach(t);
 	sched_disown(t);
 	if (t->bound)
-		t->bound->bound = NULL;
+		WRITE_ONCE(t->bound->bound, NULL);
 	if (t->vcpu)
-		t->vcpu->thread = NULL;
+		vcpu_release(t->vcpu);
 	list_del(&t->in_domain);
 	t->domain->thread_count--;
 	if (c->current == t)

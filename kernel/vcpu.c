@@ -3,29 +3,71 @@
 #include <arch/irq.h>
 #include <arch/virt.h>
 #include <kernel/cpu.h>
+#include <kernel/cross.h>
 #include <kernel/domain.h>
 #include <kernel/space.h>
 #include <kernel/thread.h>
 #include <kernel/vcpu.h>
 
-/* End the vcpu_run that a thread is in, if any; the thread does not run now. */
+void vcpu_call(const struct vcpu *v, void (*fn)(void *arg), void *arg)
+{
+	cross_call(v->owner ? v->owner->cpu : cpu_self()->arch.id, fn, arg);
+}
+
+/* End the vcpu_run that its owner is in, if any. */
 static void vcpu_interrupt(struct vcpu *v, enum tv_err status)
 {
-	struct thread *t = v->thread;
+	struct thread *t = v->owner;
 
-	if (!t)
+	if (!t || t->cont != THREAD_CONT_VCPU_RUN)
 		return;
-	vcpu_leave(t, v);
+	vcpu_leave(t);
 	thread_complete(t, status);
+	/* It may be the current thread, in the loop of vcpu_run, which must not go on. */
+	cpu_self()->resched = true;
+}
+
+void vcpu_release(struct vcpu *v)
+{
+	virt->leave(v);
+	v->owner->vcpu = NULL;
+	__atomic_store_n(&v->owner, NULL, __ATOMIC_RELEASE);
+}
+
+static void release_unless_inside(void *arg)
+{
+	struct vcpu *v = arg;
+
+	if (v->owner->cont != THREAD_CONT_VCPU_RUN)
+		vcpu_release(v);
+}
+
+enum tv_err vcpu_take(struct thread *t, struct vcpu *v)
+{
+	if (!v->space)
+		return TV_EDEAD;
+	if (v->owner)
+		vcpu_call(v, release_unless_inside, v);
+	if (v->owner)
+		return TV_EBUSY;
+	if (t->vcpu)
+		vcpu_release(t->vcpu);
+	t->vcpu = v;
+	/* Who kicks sets the kick and then looks for the owner; the owner looks for a kick after this.  Both with full barriers. */
+	__atomic_store_n(&v->owner, t, __ATOMIC_SEQ_CST);
+	return TV_OK;
 }
 
 /* Make vcpu_run on @v return at once, now or the next time. */
 void vcpu_kick(struct vcpu *v)
 {
+	struct thread *t;
+
 	__atomic_store_n(&v->kick, 1, __ATOMIC_SEQ_CST);
-	/* On this CPU the loop looks before it enters the guest again. */
-	if (v->thread && v->thread->cpu != cpu_self()->arch.id)
-		irq_send_ipi(v->thread->cpu);
+	/* On this CPU the loop looks before it enters the guest again; for others see notify_signal(). */
+	t = READ_ONCE(v->owner);
+	if (t && READ_ONCE(t->cpu) != cpu_self()->arch.id)
+		irq_send_ipi(READ_ONCE(t->cpu));
 }
 
 /* A vCPU in slot @sel of @d, with its guest memory from @space.  Errors as object_prepare(); nothing is changed then. */
@@ -49,6 +91,7 @@ enum tv_err vcpu_create(struct domain *d, uint64_t sel, struct cap *space)
 		object_abandon(d, sel, v, sizeof(*v));
 		return err;
 	}
+	virt->leave(v);
 	v->page->version = TV_EXIT_PAGE_VERSION;
 	v->page->size = sizeof(*v->page);
 	v->page->valid = TV_REGS_ALL;
@@ -58,12 +101,29 @@ enum tv_err vcpu_create(struct domain *d, uint64_t sel, struct cap *space)
 	return TV_OK;
 }
 
+static void leave_space(void *arg)
+{
+	struct vcpu *v = arg;
+
+	v->space = NULL;
+	vcpu_interrupt(v, TV_EDEAD);
+}
+
 /* The guest space of @v ends: it can never run again; who is inside vcpu_run on it gets TV_EDEAD. */
 void vcpu_space_gone(struct vcpu *v)
 {
 	list_del(&v->in_space);
+	vcpu_call(v, leave_space, v);
+}
+
+static void leave_owner(void *arg)
+{
+	struct vcpu *v = arg;
+
 	v->space = NULL;
 	vcpu_interrupt(v, TV_EDEAD);
+	if (v->owner)
+		vcpu_release(v);
 }
 
 /* object_destroy() for vCPUs: nothing is derived from it any more, and its grants are gone.  object.c frees @v itself. */
@@ -71,7 +131,7 @@ void vcpu_destroy(struct vcpu *v)
 {
 	struct quota *q = &v->object.payer->quota;
 
-	vcpu_interrupt(v, TV_EDEAD);
+	vcpu_call(v, leave_owner, v);
 	list_del(&v->in_space);
 	virt->vcpu_fini(v, q);
 	quota_frame_free(q, v->page);

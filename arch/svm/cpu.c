@@ -185,6 +185,7 @@ const struct virt_ops svm_ops = {
 	.cpu_off = svm_cpu_off,
 	.vcpu_init = svm_vcpu_init,
 	.vcpu_fini = svm_vcpu_fini,
+	.leave = svm_vcpu_leave,
 	.push = svm_push,
 	.pull = svm_pull,
 	.run = svm_run,

@@ -102,6 +102,7 @@ void svm_controls(struct svm_vcpu *s);
 /* vcpu.c */
 enum tv_err svm_vcpu_init(struct vcpu *v, struct quota *q) MUST_USE;
 void svm_vcpu_fini(struct vcpu *v, struct quota *q);
+void svm_vcpu_leave(struct vcpu *v);
 void svm_vcpu_reset(struct svm_vcpu *s);
 
 /* state.c */

@@ -66,6 +66,15 @@ void svm_vcpu_fini(struct vcpu *v, struct quota *q)
 	v->hw = NULL;
 }
 
+/* Another CPU may change the VMCB from here on: what this one remembers of it, translations included, is void. */
+void svm_vcpu_leave(struct vcpu *v)
+{
+	struct svm_vcpu *s = svm_of(v);
+
+	s->vmcb->clean = 0;
+	s->asid_generation = 0;
+}
+
 /* Registers as after power-up.  APM volume 2, "Initial Processor State".  GPRs are in the state page and are the monitor's. */
 void svm_vcpu_reset(struct svm_vcpu *s)
 {

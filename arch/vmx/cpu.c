@@ -230,6 +230,7 @@ const struct virt_ops vmx_ops = {
 	.cpu_off = vmx_cpu_off,
 	.vcpu_init = vmx_vcpu_init,
 	.vcpu_fini = vmx_vcpu_fini,
+	.leave = vmx_vcpu_leave,
 	.push = vmx_push,
 	.pull = vmx_pull,
 	.run = vmx_run,

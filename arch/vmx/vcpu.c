@@ -116,6 +116,12 @@ void vmx_vcpu_clear(struct vmx_vcpu *s)
 		c->current = NULL;
 }
 
+void vmx_vcpu_leave(struct vcpu *v)
+{
+	CHECK(!vmx_of(v)->home || vmx_of(v)->home == vmx_percpu());
+	vmx_vcpu_clear(vmx_of(v));
+}
+
 /*
  * Allocate what a vCPU needs, charged to @q, in its reset state: registers as after power-up, all ports and MSRs intercepted.
  * Fills the state page.  TV_EQUOTA changes nothing.

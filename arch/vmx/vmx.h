@@ -138,6 +138,7 @@ void vmx_controls(struct vmx_vcpu *s);
 /* vcpu.c */
 enum tv_err vmx_vcpu_init(struct vcpu *v, struct quota *q) MUST_USE;
 void vmx_vcpu_fini(struct vcpu *v, struct quota *q);
+void vmx_vcpu_leave(struct vcpu *v);
 void vmx_vcpu_reset(struct vmx_vcpu *s);
 /* Make the VMCS of @s the current one of CPU @c, which executes this; and let the CPU forget it. */
 void vmx_vcpu_load(struct vmx_vcpu *s, struct vmx_cpu *c);

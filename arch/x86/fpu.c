@@ -112,6 +112,12 @@ void fpu_switch(struct arch_thread *next)
 	cpu->fpu_owner = heir;
 }
 
+void user_leave(struct arch_thread *t)
+{
+	if (arch_cpu()->fpu_owner == t)
+		fpu_switch(NULL);
+}
+
 /* Its state must not stay in the registers either: whoever runs next without an area could find it by speculation. */
 void user_forget(struct arch_thread *t)
 {

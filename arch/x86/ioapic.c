@@ -9,6 +9,7 @@
 #include <kernel/log.h>
 #include <kernel/panic.h>
 #include <kernel/upcall.h>
+#include <lib/spinlock.h>
 #include <mm/kmap.h>
 #include <x86/apic.h>
 #include <x86/insn.h>
@@ -33,6 +34,8 @@ static struct ioapic ioapics[ACPI_IOAPICS];
 static unsigned ioapic_count, gsi_count;
 static struct acpi_override isa[ACPI_ISA_IRQS];
 static struct route routes[VECTOR_TIMER - VECTOR_DEVICE];
+/* For the pairs of index and data register, and for @routes: drivers on any CPU mask and unmask. */
+static struct spinlock lock;
 
 static uint32_t reg_read(const struct ioapic *io, uint32_t reg)
 {
@@ -130,14 +133,11 @@ static void set_mask(const struct route *r, bool masked)
 }
 
 /* A GSI that is routed already keeps its vector and is programmed anew. */
-enum tv_err irq_route(unsigned gsi, uint32_t flags)
+static enum tv_err route(const struct ioapic *io, unsigned gsi, uint32_t flags)
 {
-	const struct ioapic *io = ioapic_of(gsi);
 	struct route *r = route_of(gsi);
 	uint64_t mode;
 
-	if (!io || (flags & ~TV_IRQ_FLAGS) || (flags & TV_IRQ_LEVEL && flags & TV_IRQ_EDGE))
-		return TV_EINVAL;
 	for (unsigned i = 0; i < ARRAY_LEN(routes) && !r; i++)
 		if (!routes[i].io)
 			r = &routes[i];
@@ -154,42 +154,69 @@ enum tv_err irq_route(unsigned gsi, uint32_t flags)
 	return TV_OK;
 }
 
+enum tv_err irq_route(unsigned gsi, uint32_t flags)
+{
+	const struct ioapic *io = ioapic_of(gsi);
+	enum tv_err err;
+
+	if (!io || (flags & ~TV_IRQ_FLAGS) || (flags & TV_IRQ_LEVEL && flags & TV_IRQ_EDGE))
+		return TV_EINVAL;
+	/* An entry of an IOAPIC has eight bits for the CPU; to reach others would take interrupt remapping. */
+	if (arch_cpu()->apic_id >= LAPIC_XAPIC_BROADCAST)
+		return TV_EUNSUP;
+	spin_lock(&lock);
+	err = route(io, gsi, flags);
+	spin_unlock(&lock);
+	return err;
+}
+
+static void mask_gsi(unsigned gsi, bool masked)
+{
+	const struct route *r;
+
+	spin_lock(&lock);
+	r = route_of(gsi);
+	if (r)
+		set_mask(r, masked);
+	spin_unlock(&lock);
+}
+
 void irq_mask(unsigned gsi)
 {
-	struct route *r = route_of(gsi);
-
-	if (r)
-		set_mask(r, true);
+	mask_gsi(gsi, true);
 }
 
 void irq_unmask(unsigned gsi)
 {
-	struct route *r = route_of(gsi);
-
-	if (r)
-		set_mask(r, false);
+	mask_gsi(gsi, false);
 }
 
 void irq_unroute(unsigned gsi)
 {
-	struct route *r = route_of(gsi);
+	struct route *r;
 
-	if (!r)
-		return;
-	rte_write(r->io, r->pin, 0);
-	r->io = NULL;
+	spin_lock(&lock);
+	r = route_of(gsi);
+	if (r) {
+		rte_write(r->io, r->pin, 0);
+		r->io = NULL;
+	}
+	spin_unlock(&lock);
 }
 
 void ioapic_dispatch(unsigned vector)
 {
 	struct route *r = &routes[vector - VECTOR_DEVICE];
+	bool routed;
+	unsigned gsi;
 
-	if (!r->io) {			/* was on its way when the route was removed */
-		lapic_eoi();
-		return;
-	}
-	if (r->rte & IOAPIC_RTE_LEVEL)
+	spin_lock(&lock);
+	routed = r->io;			/* otherwise it was on its way when the route was removed */
+	gsi = r->gsi;
+	if (routed && r->rte & IOAPIC_RTE_LEVEL)
 		set_mask(r, true);	/* before the EOI, after which the IOAPIC would send it again */
+	spin_unlock(&lock);
 	lapic_eoi();
-	kernel_irq(r->gsi);
+	if (routed)
+		kernel_irq(gsi);
 }

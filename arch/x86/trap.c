@@ -10,6 +10,7 @@
 #include <x86/msr.h>
 #include <x86/seg.h>
 
+#include "apic.h"
 #include "machine.h"
 
 static const char *const exception_name[EXC_COUNT] = {
@@ -63,6 +64,24 @@ static NORETURN void machine_check(const struct user_frame *f)
 	panic_trap(f, "machine check (MCG_STATUS %#lx)", rdmsr(MSR_IA32_MCG_STATUS));
 }
 
+/* Id + 1 of the CPU that panics: whoever else gets an NMI stops.  0: none. */
+static uint32_t stopping;
+
+static bool by_panic(void)
+{
+	uint32_t who = __atomic_load_n(&stopping, __ATOMIC_ACQUIRE);
+
+	return who && who != arch_cpu()->id + 1;
+}
+
+void debug_stop_others(void)
+{
+	if (cpu_count() == 1)
+		return;
+	__atomic_store_n(&stopping, arch_cpu()->id + 1, __ATOMIC_SEQ_CST);
+	lapic_nmi_others();
+}
+
 /*
  * An exception that came on a stack of its own, or in the kernel.  GS is the kernel's, but @f lies on that stack.  NULL: go on
  * where it happened; otherwise the thread's own frame, filled in: the exception is that thread's.
@@ -76,6 +95,8 @@ struct user_frame *trap_paranoid(struct user_frame *f)
 	switch (f->vector) {
 	case EXC_NMI:
 		machine()->nmi_count++;
+		if (unlikely(by_panic()))
+			cpu_halt();
 		if (f->rip == (uint64_t)cpu_idle_hlt) {
 			f->rip = (uint64_t)cpu_idle_woken;
 			shadow_redirect_nmi(f->rip);

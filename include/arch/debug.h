@@ -12,4 +12,7 @@ void debug_registers(const struct user_frame *f);
 /* Is [@addr, @addr + 16) inside one of this CPU's kernel stacks?  A frame-pointer chain is followed only there. */
 bool debug_on_stack(uint64_t addr);
 
+/* Stop every other CPU for good, wherever it is. */
+void debug_stop_others(void);
+
 #endif

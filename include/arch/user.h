@@ -45,6 +45,7 @@ static inline void frame_set_word(struct user_frame *f, unsigned n, uint64_t v) 
 static inline uint64_t frame_word(const struct user_frame *f, unsigned n) { return frame_arg(f, n + 1); }
 /* Make the thread execute its SYSCALL again when it next runs: how a long operation continues. */
 static inline void frame_restart(struct user_frame *f, uint64_t number) { f->rip -= 2; f->rax = number; }
+static inline void frame_undo_restart(struct user_frame *f) { f->rip += 2; }
 
 /*
  * Fill @t for a new thread that starts at @rip with @rsp and RDI = @arg, in user mode with interrupts on.  @fpu: a zeroed
@@ -63,6 +64,9 @@ void user_switch(struct arch_thread *prev, struct arch_thread *next);
 
 /* @t is about to be freed: forget its FPU state if the CPU still holds it. */
 void user_forget(struct arch_thread *t);
+
+/* @t, whose registers this CPU may hold, will run on another CPU: save what is not in @t yet. */
+void user_leave(struct arch_thread *t);
 
 /* Leave the kernel into the thread last given to user_switch, abandoning the kernel stack. */
 NORETURN void user_return(void);

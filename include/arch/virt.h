@@ -20,6 +20,8 @@ struct virt_ops {
 	/* Allocate the hardware's structures, charged to @q, and put the vCPU into its reset state.  TV_EQUOTA changes nothing. */
 	enum tv_err (*vcpu_init)(struct vcpu *v, struct quota *q);
 	void (*vcpu_fini)(struct vcpu *v, struct quota *q);
+	/* On the CPU where the vCPU ran last (or was made): it keeps nothing of it, so that the vCPU can go on elsewhere, or end. */
+	void (*leave)(struct vcpu *v);
 	/* State page -> hardware, checked group by group; returns 0, or the first TV_REGS_* group that was refused (nothing of it loaded). */
 	uint32_t (*push)(struct vcpu *v, uint32_t groups);
 	/* Hardware -> state page. */
@@ -30,7 +32,7 @@ struct virt_ops {
 	 * VIRT_REFUSED: the guest was not entered, because page->inject or page->pending is no event that can be delivered.
 	 */
 	uint32_t (*run)(struct vcpu *v);
-	/* The guest space lost translations: no stale one may be used from the next entry on, on any CPU. */
+	/* The guest space lost translations: no stale one may be used from the next entry on.  On the CPU where the vCPU runs, as push and pull. */
 	void (*flush)(struct vcpu *v);
 	/* Let [first, first + count) pass without an exit (@allow), or not; ports and MSRs of this vCPU.  TV_EUNSUP: such an MSR cannot be granted. */
 	enum tv_err (*ports)(struct vcpu *v, unsigned first, unsigned count, bool allow, struct quota *q);

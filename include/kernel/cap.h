@@ -41,9 +41,12 @@ struct node {
 /* In cap.flags. */
 #define CAP_ORIGINAL	(1u << 0)	/* its end is the end of its object                          */
 #define CAP_RAM		(1u << 1)	/* REGION: memory, to be mapped write-back; otherwise MMIO   */
+#define CAP_LAST	(1u << 2)	/* in limbo: the page of this slot goes with it              */
 
 /* In cap.type while the capability is being deleted: it cannot be looked up, but its slot is not free yet. */
 #define CAP_DYING	0x80u
+/* In cap.type of a slot in limbo (kernel/limbo.h), whose type was @was. */
+#define CAP_GONE	0x7fu
 
 /* One slot of a domain's table: a cache line. */
 struct cap {
@@ -52,7 +55,8 @@ struct cap {
 	uint8_t flags;			/* CAP_*                                                     */
 	uint16_t rights;		/* TV_RIGHT_*                                                */
 	uint16_t sel;			/* its own index                                             */
-	uint16_t reserved;
+	uint8_t was;			/* CAP_GONE: the type it had                                 */
+	uint8_t reserved;
 	struct domain *domain;		/* whose table it stands in                                  */
 	union {
 		struct object *object;
@@ -74,7 +78,7 @@ struct cap_table {
 	uint8_t used[CAP_PAGES];	/* slots in use                                              */
 };
 
-/* Guards the shape of every derivation tree and the life of every object.  Never taken on an exit, IPC or signal path. */
+/* The tree lock (kernel/cross.h): the shape of every derivation tree and the life of every object.  Never taken on an exit, IPC or signal path. */
 extern struct spinlock derivation_lock;
 
 /* How much a long operation may still do before it lets interrupts in. */
@@ -88,7 +92,10 @@ static inline void work_spend(struct work *w, unsigned units) { w->left -= (int)
 
 static inline bool cap_is_range(enum tv_cap_type type) { return type >= TV_CAP_REGION && type < TV_CAP_TYPES; }
 
-/* The slot of @sel, occupied or dying; NULL if there is none. */
+/* Read it once: another CPU may be filling or withdrawing the capability.  Pairs with cap_fill(). */
+static inline uint8_t cap_type(const struct cap *c) { return __atomic_load_n(&c->type, __ATOMIC_ACQUIRE); }
+
+/* The slot of @sel, occupied, dying or gone; NULL if there is none. */
 static inline struct cap *cap_slot(const struct cap_table *table, uint64_t sel)
 {
 	struct cap *page;
@@ -96,8 +103,8 @@ static inline struct cap *cap_slot(const struct cap_table *table, uint64_t sel)
 	if (unlikely(sel >= TV_SEL_MAX))
 		return NULL;
 	sel = index_nospec(sel, TV_SEL_MAX);
-	page = table->page[sel / CAP_PAGE_SLOTS];
-	return page && page[sel % CAP_PAGE_SLOTS].type != TV_CAP_NONE ? &page[sel % CAP_PAGE_SLOTS] : NULL;
+	page = READ_ONCE(table->page[sel / CAP_PAGE_SLOTS]);
+	return page && cap_type(&page[sel % CAP_PAGE_SLOTS]) != TV_CAP_NONE ? &page[sel % CAP_PAGE_SLOTS] : NULL;
 }
 
 /*
@@ -108,11 +115,10 @@ static inline enum tv_err MUST_USE cap_get(const struct cap_table *table, uint64
 					   struct cap **out)
 {
 	struct cap *c = cap_slot(table, sel);
+	uint8_t found = c ? cap_type(c) : CAP_GONE;
 
-	if (unlikely(!c || c->type & CAP_DYING))
-		return TV_ECAP;
-	if (unlikely(c->type != type))
-		return TV_ETYPE;
+	if (unlikely(found != type))
+		return found < CAP_GONE && found != TV_CAP_NONE ? TV_ETYPE : TV_ECAP;
 	if (unlikely((c->rights & need) != need))
 		return TV_ERIGHT;
 	*out = c;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The kernel's per-CPU area.  Only its own CPU touches it, except for the mailbox. */
+/* The kernel's per-CPU area.  Only its own CPU touches it, except for @mail and @asked. */
 #ifndef KERNEL_CPU_H
 #define KERNEL_CPU_H
 
@@ -7,7 +7,6 @@
 #include <kernel/timer.h>
 #include <lib/base.h>
 #include <lib/list.h>
-#include <lib/spinlock.h>
 #include <lib/tree.h>
 
 struct domain;
@@ -27,8 +26,10 @@ struct cpu {
 	struct tree timers;
 	uint64_t armed;			/* deadline that the hardware timer is set to; TV_NEVER: off               */
 	struct timer slice;
-	struct spinlock mail_lock;	/* guards @mail                                                            */
-	struct list mail;		/* threads that other CPUs woke for this one: struct thread.mail           */
+	struct thread *mail;		/* threads of this CPU whose waits others have ended, the last one first   */
+	uint32_t asked;			/* another CPU waits for an answer: kernel/cross.h                         */
+	uint64_t fault_second;		/* the second in which @fault_lines faults were logged                     */
+	unsigned fault_lines;
 	uint64_t ready_map[SCHED_PRIORITIES / 64];	/* bit set: the queue is not empty                         */
 	struct list ready[SCHED_PRIORITIES];		/* struct sched.queue                                      */
 };
@@ -38,6 +39,28 @@ struct cpu {
 extern struct cpu first_cpu;
 /* By id; NULL: not there (yet). */
 extern struct cpu *cpu_area[CPU_MAX];
+
+/* A set of CPUs, which they enter and leave themselves while others look. */
+struct cpu_set {
+	uint64_t word[CPU_MAX / 64];
+};
+
+static inline bool cpu_set_has(const struct cpu_set *s, uint32_t cpu)
+{
+	return __atomic_load_n(&s->word[cpu / 64], __ATOMIC_RELAXED) >> (cpu % 64) & 1;
+}
+
+/* A full barrier, unless the CPU is in it already. */
+static inline void cpu_set_add(struct cpu_set *s, uint32_t cpu)
+{
+	if (!cpu_set_has(s, cpu))
+		__atomic_fetch_or(&s->word[cpu / 64], BIT(cpu % 64), __ATOMIC_SEQ_CST);
+}
+
+static inline void cpu_set_remove(struct cpu_set *s, uint32_t cpu)
+{
+	__atomic_fetch_and(&s->word[cpu / 64], ~BIT(cpu % 64), __ATOMIC_SEQ_CST);
+}
 
 static inline struct cpu *cpu_self(void) { return (struct cpu *)arch_cpu(); }
 

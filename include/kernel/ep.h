@@ -13,8 +13,12 @@ struct thread;
 /* How deep calls may nest: bounds every walk along a chain of calls. */
 #define EP_CALL_LEVELS	16u
 
+#define EP_CPU_ANY		(~0u)
+#define EP_CPU_NONE		(~1u)	/* it is being destroyed */
+
 struct endpoint {
 	struct object object;
+	uint32_t cpu;			/* whose threads meet here: that of the first user; EP_CPU_* before and after that */
 	struct list callers;		/* thread.queue, first come first served; at most one of both lists ... */
 	struct list servers;		/* ... has members                                                      */
 };

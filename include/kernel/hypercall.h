@@ -14,7 +14,7 @@
 struct thread;
 
 /* Let the thread execute its SYSCALL again, with the arguments that stand in its frame now.  For the calls that hold the
- * derivation lock (hypercall.c), which it releases. */
+ * tree lock (kernel/cross.h), which it releases. */
 NORETURN void hypercall_restart(struct thread *t);
 
 /* hc_cap.c */

@@ -28,8 +28,9 @@ struct irq_request {
 	uint64_t bits;
 };
 enum tv_err irq_bind(const struct irq_request *r, struct quota *q, struct cap *source) MUST_USE;
-/* Mask and unroute the interrupt, free @b. */
+/* Mask and unroute the interrupt; @b goes to limbo, which frees it. */
 void irq_unbind(struct irq_binding *b);
+void irq_binding_free(struct irq_binding *b);
 /*
  * End the bindings that @q, the quota of a domain that ends, has paid for.  They outlive the domain's capabilities when a revocation
  * in an ancestor's table has removed those and then stopped.  false: @w ran out, call again.

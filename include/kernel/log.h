@@ -22,4 +22,7 @@ size_t log_copy(uint64_t *pos, char *buf, size_t size);
 /* Stop (or, for a panic, resume) printing on the console devices: a driver owns them now. */
 void log_quiet(bool quiet);
 
+/* For a panic: from here on no lock is taken.  The holder of the lock, on whatever CPU, may never go on. */
+void log_break(void);
+
 #endif

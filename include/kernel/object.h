@@ -40,5 +40,7 @@ void object_publish(struct object *o, struct domain *d, uint64_t sel, enum tv_ca
  * called again, and until then nothing can look the object up.
  */
 bool object_destroy(struct cap *c, struct work *w) MUST_USE;
+/* Free the memory of the object whose original capability was @c.  limbo.c alone calls it. */
+void object_free(struct cap *c);
 
 #endif

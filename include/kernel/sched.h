@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Scheduling contexts and the dispatcher.
+ * Scheduling contexts and the dispatcher.  All functions are about threads and contexts of the CPU that executes them.
  *
  * A context is what is queued, chosen and charged; a thread runs only on a context.  Priorities are fixed, 255 is the highest;
  * contexts of one priority take turns.  A context with a budget is a sporadic server: what it used comes back one period after
@@ -62,7 +62,7 @@ static inline bool sched_pending(void) { return cpu_self()->resched; }
 /* Leave the kernel into the current thread, or into another one if there is a reason. */
 NORETURN void sched_return(void);
 
-/* @t became ready: queue the context it has, or that it has bound and nobody uses. */
+/* @t, a thread of this CPU, became ready: queue the context it has, or that it has bound and nobody uses. */
 void sched_wake(struct thread *t);
 /* @t is ready no more (the caller has changed @t so): take its context off the CPU or out of the queue. */
 void sched_block(struct thread *t);
@@ -76,8 +76,8 @@ void sched_move(struct sched *s, struct thread *to);
 void sched_hand_over(struct thread *to);
 /* @t, not ready any more, leaves the CPU; a context that is not its own goes back to whose it is. */
 void sched_detach(struct thread *t);
-/* The I/O permission map of domain @d changed: show it, if @d is loaded. */
-void sched_load_ports(const struct domain *d);
+/* The I/O permission map of domain @d changed: show it where @d is loaded. */
+void sched_load_ports(struct domain *d);
 
 /* Make @s usable: parameters, full budget. */
 void sched_setup(struct sched *s, uint32_t cpu, uint8_t priority, uint64_t budget, uint64_t period);

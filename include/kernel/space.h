@@ -4,6 +4,7 @@
 #define KERNEL_SPACE_H
 
 #include <kernel/cap.h>
+#include <kernel/cpu.h>
 #include <kernel/object.h>
 #include <lib/base.h>
 #include <lib/list.h>
@@ -25,6 +26,7 @@ struct space {
 	uint64_t limit;			/* first address beyond it                                               */
 	struct tree mappings;		/* struct mapping.at, ordered by address                                 */
 	struct list vcpus;		/* struct vcpu.in_space                                                  */
+	struct cpu_set cpus;		/* SPACE_HOST: CPUs that may know translations of it, loaded or not      */
 	uint64_t flush_generation;	/* grows whenever the space loses a translation                          */
 };
 
@@ -90,8 +92,7 @@ uint64_t space_leaf(const struct space *s, uint64_t va);
 /* The end of as many whole leaves from @va, where one begins, up to @end, where one ends, as @w allows; at least one. */
 uint64_t space_leaves(const struct space *s, uint64_t va, uint64_t end, struct work *w);
 /*
- * The space lost translations in [@va, @va + @size): when this returns, no CPU uses one any more.  (One CPU runs today; with more,
- * this is where the others that have the space loaded are called and waited for.)
+ * The space lost translations in [@va, @va + @size), which are in its tables no more: when this returns, no CPU uses one any more.
  */
 void space_shootdown(struct space *s, uint64_t va, uint64_t size);
 

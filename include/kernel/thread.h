@@ -48,19 +48,22 @@ struct thread {
 	uint8_t stop;			/* THREAD_SUSPENDED, THREAD_FAULTED, THREAD_EXITED                      */
 	uint8_t call_depth;		/* calls that wait, directly or not, for what this thread does          */
 	bool lent;			/* WAIT_REPLY: the context it called with has not come back             */
-	uint32_t cpu;			/* where it ran last                                                    */
+	uint32_t cpu;			/* whose it is: only that CPU changes it; where its contexts are        */
 	struct sched *own;		/* bound by sched_bind; NULL: runs only while it serves a call          */
 	struct sched *sched;		/* which it runs on now: its own, its caller's, or none                 */
 	struct list queue;		/* in what @wait says                                                   */
+	struct notification *ntfn;	/* WAIT_NOTIFICATION: which; until its own CPU has ended the wait       */
+	struct thread *mail_next;	/* in cpu.mail, with how the wait has ended:                            */
+	uint64_t taken;			/* signals                                                              */
+	enum tv_err result;
 	struct thread *caller;		/* to whom it owes a reply                                              */
 	struct thread *callee;		/* WAIT_REPLY: who owes one to it                                       */
 	struct timer timer;		/* deadline of a wait or of vcpu_run                                    */
 	struct notification *bound;	/* thread_bind: its signals end vcpu_run                                */
-	struct vcpu *vcpu;		/* inside vcpu_run on it                                                */
+	struct vcpu *vcpu;		/* whose owner it is; with THREAD_CONT_VCPU_RUN, inside vcpu_run on it  */
 	uint64_t deadline;		/* of that vcpu_run                                                     */
 	uint64_t checked, changed;	/* mem_protect in chunks: the addresses it has reached                  */
 	uint64_t fault, fault_rip, fault_addr, exit_code;
-	struct list mail;		/* cpu.mail of another CPU that is to wake it                           */
 };
 
 static inline struct thread *cap_thread(const struct cap *c) { return container_of(c->object, struct thread, object); }
@@ -69,7 +72,9 @@ static inline bool thread_ready(const struct thread *t) { return t->wait == WAIT
 /* Is there a signal that must end vcpu_run of @t?  Sticky: it stays until the thread has taken the bits. */
 static inline bool thread_signalled(const struct thread *t)
 {
-	return t->bound && __atomic_load_n(&t->bound->word, __ATOMIC_ACQUIRE) != 0;
+	const struct notification *n = READ_ONCE(t->bound);
+
+	return n && __atomic_load_n(&n->word, __ATOMIC_ACQUIRE) != 0;
 }
 
 /* Registers of a new thread. */
@@ -84,8 +89,8 @@ void thread_init(struct thread *n, struct domain *d, void *fpu, const struct thr
  * what it waited for.
  */
 void thread_complete(struct thread *t, enum tv_err status);
-/* Unlink @t from what it waits for, without making it ready. */
-void thread_cancel_wait(struct thread *t);
+/* Make it a thread of CPU @cpu.  It runs on no context and is in no call: else TV_EBUSY.  The caller holds the tree lock. */
+enum tv_err thread_migrate(struct thread *t, uint32_t cpu) MUST_USE;
 /* Its timer fired: a wait with a deadline ends with TV_ETIMEOUT.  (In vcpu_run the interrupt itself has left the guest.) */
 void thread_timeout(struct thread *t);
 /* The current thread stops for good: with an exception (vector | error code << 32), or because it wants to. */

@@ -17,7 +17,8 @@ struct vcpu {
 	struct space *space;		/* its guest space; NULL after that was destroyed: it can never run again */
 	struct list in_space;		/* space->vcpus                                                          */
 	struct tv_exit_page *page;	/* the state page, through the direct map                                */
-	struct thread *thread;		/* who is inside vcpu_run on it; NULL: nobody                            */
+	struct thread *owner;		/* who ran it last, is inside vcpu_run on it, or will be; NULL: nobody.  On this thread's CPU is what
+					   the hardware keeps; owner->vcpu leads back                            */
 	uint32_t kick;			/* sticky: vcpu_run returns at once                                      */
 	uint64_t flush_seen;		/* space->flush_generation that the hardware has honoured                */
 	struct list grants;		/* struct grant.link: ports and MSRs that pass without an exit           */
@@ -26,25 +27,32 @@ struct vcpu {
 
 static inline struct vcpu *cap_vcpu(const struct cap *c) { return container_of(c->object, struct vcpu, object); }
 
-/* The call of @t is over: the vCPU can be run by another thread. */
-static inline void vcpu_leave(struct thread *t, struct vcpu *v)
+/* The call of @t is over: the vCPU can be taken by another thread. */
+static inline void vcpu_leave(struct thread *t)
 {
-	v->thread = NULL;
-	t->vcpu = NULL;
 	t->cont = THREAD_CONT_NONE;
 }
 
 /* A vCPU in slot @sel of @d, with its guest memory from @space.  Errors as object_prepare(); nothing is changed then. */
 enum tv_err vcpu_create(struct domain *d, uint64_t sel, struct cap *space) MUST_USE;
 /*
- * vcpu_run of the current thread @t: until an exit for the monitor, a signal, a kick, or @deadline (absolute TSC).  TV_EBUSY:
- * another thread runs it; TV_EDEAD: its guest space was destroyed; TV_ESTATE, TV_EINVAL: state was refused, nothing was entered.
+ * Make @t, a thread of this CPU, the owner of @v, which stays so until another thread is: it takes the tree lock, which vcpu_run does
+ * not.  TV_EBUSY: another thread runs @v; TV_EDEAD: its guest space was destroyed.
+ */
+enum tv_err vcpu_take(struct thread *t, struct vcpu *v) MUST_USE;
+/* On the CPU of its owner: @v has none any more. */
+void vcpu_release(struct vcpu *v);
+/*
+ * vcpu_run of the current thread @t, the owner of @v: until an exit for the monitor, a signal, a kick, or @deadline (absolute TSC).
+ * TV_EDEAD: its guest space was destroyed; TV_ESTATE, TV_EINVAL: state was refused, nothing was entered.
  */
 enum tv_err vcpu_run(struct thread *t, struct vcpu *v, uint64_t deadline) MUST_USE;
 /* Make vcpu_run on @v return at once, now or the next time. */
 void vcpu_kick(struct vcpu *v);
 /* @t, whose continuation is THREAD_CONT_VCPU_RUN, was chosen to run again: go on with the loop of vcpu_run. */
 NORETURN void vcpu_resume(struct thread *t);
+/* Run @fn(@arg) where @v is, between two entries into its guest.  The caller holds the tree lock. */
+void vcpu_call(const struct vcpu *v, void (*fn)(void *arg), void *arg);
 /* The guest space of @v ends: unlinks @v from it (in_space, space = NULL); @v can never run again, and who is inside vcpu_run on it
  * gets TV_EDEAD. */
 void vcpu_space_gone(struct vcpu *v);

@@ -10,13 +10,24 @@ struct spinlock {
 	uint32_t serving;	/* ticket of the CPU that holds it   */
 };
 
+/* In two steps, for who has something to do meanwhile: queue up; is it the turn of @ticket? */
+static inline uint32_t spin_ticket(struct spinlock *l)
+{
+	return __atomic_fetch_add(&l->next, 1, __ATOMIC_RELAXED);
+}
+
+static inline bool spin_is_served(const struct spinlock *l, uint32_t ticket)
+{
+	/* Pairs with the release in spin_unlock(). */
+	return __atomic_load_n(&l->serving, __ATOMIC_ACQUIRE) == ticket;
+}
+
 /* Interrupts are off already: the kernel runs with interrupts off.  Not recursive. */
 static inline void spin_lock(struct spinlock *l)
 {
-	uint32_t ticket = __atomic_fetch_add(&l->next, 1, __ATOMIC_RELAXED);
+	uint32_t ticket = spin_ticket(l);
 
-	/* Pairs with the release in spin_unlock(). */
-	while (__atomic_load_n(&l->serving, __ATOMIC_ACQUIRE) != ticket)
+	while (!spin_is_served(l, ticket))
 		__builtin_ia32_pause();
 }
 

@@ -10,6 +10,8 @@
 #include <arch/virt.h>
 #include <kernel/boot_info.h>
 #include <kernel/boot_memory.h>
+#include <kernel/cross.h>
+#include <kernel/limbo.h>
 #include <kernel/log.h>
 #include <kernel/panic.h>
 #include <kernel/root.h>
@@ -89,13 +91,14 @@ static const struct pt_format format = {
 };
 
 const struct pt_format *kmap_format(void) { return &format; }
+hpa_t kmap_root(void) { return (hpa_t){ 0x1000 }; }
 void kmap_space_init(uint64_t *top) { top[511] = 0; }
 static const struct pt_format *fake_pt(void) { return &format; }
 
 /* --- CPU, time, interrupts, user mode --- */
 
 uint64_t time_hz(void) { return FAKE_HZ; }
-unsigned cpu_count(void) { return 1; }
+unsigned cpu_count(void) { return 1 + fake.other_cpus; }
 uint64_t fpu_xcr0(void) { return 7; }
 unsigned machine_phys_bits(void) { return 40; }
 unsigned machine_guest_phys_bits(void) { return 40; }
@@ -156,6 +159,8 @@ void user_switch(struct arch_thread *prev, struct arch_thread *next)
 	fake.switches++;
 }
 
+void user_leave(struct arch_thread *t) { (void)t; }
+
 void user_forget(struct arch_thread *t)
 {
 	assert_ptr_not_equal(first_cpu.current, t);
@@ -169,7 +174,15 @@ void user_return(void)
 }
 
 unsigned irq_count(void) { return FAKE_GSIS; }
-void irq_send_ipi(unsigned cpu) { (void)cpu; fake.ipis++; }
+
+/* A question is answered at once; mail waits for fake_on_cpu(). */
+void irq_send_ipi(unsigned cpu)
+{
+	fake.ipis++;
+	if (cpu_area[cpu]->asked)
+		fake_on_cpu(cpu, NULL);
+}
+
 void irq_mask(unsigned gsi) { fake.masked[gsi] = true; }
 void irq_unmask(unsigned gsi) { fake.masked[gsi] = false; }
 
@@ -198,6 +211,7 @@ static enum tv_err fake_vcpu_init(struct vcpu *v, struct quota *q)
 }
 
 static void fake_vcpu_fini(struct vcpu *v, struct quota *q) { quota_frame_free(q, v->hw); }
+static void fake_leave(struct vcpu *v) { (void)v; }
 static uint32_t fake_push(struct vcpu *v, uint32_t groups) { (void)v; return groups & TV_REGS_DR; }
 static void fake_pull(struct vcpu *v, uint32_t groups) { (void)v; (void)groups; }
 static uint32_t fake_run(struct vcpu *v)
@@ -226,7 +240,7 @@ static enum tv_err fake_msrs(struct vcpu *v, uint32_t first, uint32_t count, boo
 }
 
 static const struct virt_ops fake_ops = {
-	.name = "fake", .vcpu_init = fake_vcpu_init, .vcpu_fini = fake_vcpu_fini, .push = fake_push, .pull = fake_pull,
+	.name = "fake", .vcpu_init = fake_vcpu_init, .vcpu_fini = fake_vcpu_fini, .leave = fake_leave, .push = fake_push, .pull = fake_pull,
 	.run = fake_run, .flush = fake_vcpu_flush, .ports = fake_ports, .msrs = fake_msrs, .pt = fake_pt,
 };
 
@@ -336,8 +350,10 @@ static void forget_root(void)
 
 	derivation_lock = (struct spinlock){ 0 };
 	for (uint64_t sel = TV_SEL_LOG; sel < TV_SEL_MAX; sel++)
-		if (cap_slot(&root->table, sel))
+		if (cap_slot(&root->table, sel)) {
 			assert_true(cap_delete(cap_slot(&root->table, sel), &w));
+			limbo_free();
+		}
 	memset(root, 0, sizeof(*root));
 	while (!list_empty(&all_frames)) {
 		struct list *link = all_frames.next;
@@ -469,6 +485,30 @@ void fake_fault(uint64_t vector, uint64_t error, uint64_t address)
 
 static void nothing(void) {}
 void fake_dispatch(void) { fake_interrupt(nothing); }
+
+/* --- other CPUs --- */
+
+static void set_gs(struct cpu *c) { syscall(SYS_arch_prctl, ARCH_SET_GS, c); }
+
+void fake_add_cpu(struct cpu *c)
+{
+	memset(c, 0, sizeof(*c));
+	c->arch.self = &c->arch;
+	c->arch.id = ++fake.other_cpus;
+	sched_cpu_init(c);
+}
+
+void fake_on_cpu(uint32_t cpu, void (*what)(void))
+{
+	struct cpu *self = cpu_self(), *c = cpu_area[cpu];
+
+	set_gs(c);
+	if (what)
+		what();
+	else
+		cross_serve(c);
+	set_gs(self);
+}
 
 /* --- shortcuts --- */
 

@@ -31,6 +31,7 @@ struct fake_kernel {
 	uint64_t frames;		/* allocated                                                   */
 	uint64_t frame_limit;
 	uint64_t armed;			/* deadline of the hardware timer                              */
+	unsigned other_cpus;		/* fake_add_cpu()                                              */
 	unsigned arms, flushes, drops, ipis, port_loads, vcpu_flushes, forgets, switches;
 	uint64_t space;			/* physical address in CR3                                     */
 	const uint8_t *ports;
@@ -105,5 +106,9 @@ struct thread *make_thread(uint64_t sel, uint64_t domain_sel, uint64_t sched_sel
 void check_invariants(void);
 /* Set by a test while it has left a revocation half done. */
 extern bool revoking;
+
+/* A further CPU, which runs nothing by itself; and do @what there (NULL: answer questions). */
+void fake_add_cpu(struct cpu *c);
+void fake_on_cpu(uint32_t cpu, void (*what)(void));
 
 #endif

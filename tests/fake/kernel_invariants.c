@@ -156,7 +156,7 @@ static void check_thread(const struct thread *t)
 		assert_ptr_equal(t->callee->caller, t);
 	assert_int_equal(t->wait == WAIT_NOTIFICATION || t->wait == WAIT_CALL || t->wait == WAIT_SERVE, !list_empty(&t->queue));
 	if (t->vcpu)
-		assert_ptr_equal(t->vcpu->thread, t);
+		assert_ptr_equal(t->vcpu->owner, t);
 	assert_true(t->lent ? t->wait == WAIT_REPLY : true);
 }
 

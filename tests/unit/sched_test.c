@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sources: tests/fake/kernel_fake.c tests/fake/kernel_invariants.c kernel/cap.c kernel/domain.c kernel/ep.c kernel/exit.c kernel/hc_cap.c kernel/hc_dev.c kernel/hc_domain.c kernel/hc_ipc.c kernel/hc_mem.c kernel/hc_sched.c kernel/hc_thread.c kernel/hc_vcpu.c kernel/hypercall.c kernel/irq.c kernel/klog.c kernel/notify.c kernel/object.c kernel/port.c kernel/refill.c kernel/root.c kernel/sched.c kernel/space.c kernel/space_change.c kernel/thread.c kernel/timer.c kernel/vcpu.c mm/pt.c mm/quota.c */
+/* sources: tests/fake/kernel_fake.c tests/fake/kernel_invariants.c kernel/cap.c kernel/cross.c kernel/domain.c kernel/ep.c kernel/exit.c kernel/hc_cap.c kernel/hc_dev.c kernel/hc_domain.c kernel/hc_ipc.c kernel/hc_mem.c kernel/hc_sched.c kernel/hc_thread.c kernel/hc_vcpu.c kernel/hypercall.c kernel/irq.c kernel/klog.c kernel/limbo.c kernel/notify.c kernel/object.c kernel/port.c kernel/refill.c kernel/root.c kernel/sched.c kernel/space.c kernel/space_change.c kernel/thread.c kernel/timer.c kernel/vcpu.c mm/pt.c mm/quota.c */
 #include <kernel/sched.h>
 
+#include <kernel/ep.h>
+#include <kernel/notify.h>
 #include <kernel/refill.h>
 #include <kernel/upcall.h>
 
@@ -11,8 +13,6 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -30,10 +30,9 @@ static int teardown(void **state)
 	return 0;
 }
 
-enum { T1 = 200, T2, T3, S1 = 210, S2, S3, N = 220, NROOT };
+enum { T1 = 200, T2, T3, S1 = 210, S2, S3, N = 220, NROOT, E };
 
 #define MS	(FAKE_HZ / 1000)
-#define ARCH_SET_GS	0x1001
 
 /* Root gets out of the way until @tsc. */
 static void root_sleeps_until(uint64_t tsc)
@@ -534,36 +533,74 @@ static void who_waits_for_budget_can_be_stopped_and_goes_on(void **state)
 	fake_time(fake_tsc + 20 * MS);
 }
 
-static void set_gs(struct cpu *c) { syscall(SYS_arch_prctl, ARCH_SET_GS, c); }
+static struct cpu second;
 
-static void another_cpu_is_left_to_queue_its_own_threads(void **state)
+static void wait_on_second(void)
 {
-	static struct cpu second;
+	assert_int_equal(notify_wait(cap_notification(root_cap(NROOT)), root_thread_of(T1)), TV_OK);
+	timer_start(&root_thread_of(T1)->timer, fake_tsc + 1000);
+	sched_block(root_thread_of(T1));
+}
+
+static void serve_mail(void) { kernel_ipi(); }
+
+static void a_thread_belongs_to_the_cpu_of_its_context(void **state)
+{
 	struct thread *t1;
 
 	(void)state;
-	memset(&second, 0, sizeof(second));
-	second.arch.self = &second.arch;
-	second.arch.id = 1;
-	sched_cpu_init(&second);
-	t1 = make_thread(T1, TV_SEL_DOMAIN, S1, 10);
-	assert_int_equal(call(TV_THREAD_SUSPEND, T1), TV_OK);
-	root_sched_of(S1)->cpu = 1;
+	fake_add_cpu(&second);
+	make_ntfn();
+	assert_int_equal(call(TV_THREAD_CREATE, T1, TV_SEL_DOMAIN, 0x1000, 0x7000, 0, 0), TV_OK);
+	t1 = root_thread_of(T1);
+	assert_int_equal(t1->cpu, 0);
+	assert_int_equal(call(TV_SCHED_CREATE, S1, TV_SEL_SCHED, 2, 10, 0, 0), TV_EINVAL);
+	assert_int_equal(call(TV_SCHED_CREATE, S1, TV_SEL_SCHED, 1, 10, 0, 0), TV_OK);
+	assert_int_equal(call(TV_SCHED_BIND, S1, T1), TV_OK);
+	assert_int_equal(t1->cpu, 1);
 	assert_int_equal(call(TV_THREAD_START, T1), TV_OK);
-	assert_int_equal(call(TV_THREAD_START, T1), TV_OK);
-	assert_int_equal(root_sched_of(S1)->state, SCHED_IDLE);
-	assert_true(fake.ipis >= 1);
-	assert_int_equal(first_cpu.ready_map[0], 0);
-	set_gs(&second);
-	kernel_ipi();
-	assert_true(list_empty(&second.mail));
 	assert_int_equal(root_sched_of(S1)->state, SCHED_READY);
+	assert_int_equal(first_cpu.ready_map[0], 0);
 	assert_true(second.resched && second.ready_map[0] == BIT(10));
-	sched_block(t1);
-	set_gs(&first_cpu);
-	root_sched_of(S1)->cpu = 0;
-	t1->stop = THREAD_SUSPENDED;
-	cpu_area[1] = NULL;
+
+	/* Its wait is ended by another CPU, but it is its own that lets it go on. */
+	fake_on_cpu(1, wait_on_second);
+	assert_ptr_equal(t1->timer.cpu, &second);
+	assert_int_equal(call(TV_NTFN_SIGNAL, NROOT, 6), TV_OK);
+	assert_ptr_equal(second.mail, t1);
+	assert_int_equal(t1->wait, WAIT_NOTIFICATION);
+	fake_on_cpu(1, serve_mail);
+	assert_null(second.mail);
+	assert_int_equal(t1->wait, WAIT_NONE);
+	assert_int_equal(frame_word(&t1->arch.frame, 0), 6);
+	assert_false(timer_running(&t1->timer));
+	assert_int_equal(root_sched_of(S1)->state, SCHED_READY);
+
+	/* It takes the rest of its wait along to another CPU. */
+	fake_on_cpu(1, wait_on_second);
+	assert_int_equal(call(TV_SCHED_BIND, S1, 0), TV_OK);
+	assert_int_equal(call(TV_SCHED_CREATE, S2, TV_SEL_SCHED, 0, 10, 0, 0), TV_OK);
+	assert_int_equal(call(TV_SCHED_BIND, S2, T1), TV_OK);
+	assert_int_equal(t1->cpu, 0);
+	assert_ptr_equal(t1->timer.cpu, &first_cpu);
+	assert_null(second.timers.root);
+	fake_time(fake_tsc + 1001);
+	assert_int_equal(status_of(t1), TV_ETIMEOUT);
+}
+
+static void an_endpoint_is_used_on_one_cpu(void **state)
+{
+	struct thread *t1;
+
+	(void)state;
+	fake_add_cpu(&second);
+	t1 = make_thread(T1, TV_SEL_DOMAIN, 0, 0);
+	assert_int_equal(call(TV_SCHED_CREATE, S1, TV_SEL_SCHED, 1, 10, 0, 0), TV_OK);
+	assert_int_equal(call(TV_SCHED_BIND, S1, T1), TV_OK);
+	assert_int_equal(t1->cpu, 1);
+	assert_int_equal(call(TV_EP_CREATE, E), TV_OK);
+	cap_endpoint(root_cap(E))->cpu = 1;	/* as if it had been there */
+	assert_int_equal(call(TV_EP_CALL, E), TV_EBUSY);
 }
 
 static void a_flood_of_faults_does_not_fill_the_log(void **state)
@@ -607,7 +644,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(signals_collect_until_they_are_taken, setup, teardown),
 		cmocka_unit_test_setup_teardown(waiters_are_served_in_the_order_they_came, setup, teardown),
 		cmocka_unit_test_setup_teardown(who_waits_for_budget_can_be_stopped_and_goes_on, setup, teardown),
-		cmocka_unit_test_setup_teardown(another_cpu_is_left_to_queue_its_own_threads, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_thread_belongs_to_the_cpu_of_its_context, setup, teardown),
+		cmocka_unit_test_setup_teardown(an_endpoint_is_used_on_one_cpu, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_flood_of_faults_does_not_fill_the_log, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_hardware_is_armed_only_when_the_first_deadline_changes, setup, teardown),
 	};

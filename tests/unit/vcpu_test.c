@@ -17,6 +17,7 @@
 #include <arch/irq.h>
 #include <arch/virt.h>
 #include <kernel/cpu.h>
+#include <kernel/cross.h>
 #include <kernel/domain.h>
 #include <kernel/sched.h>
 #include <kernel/space.h>
@@ -36,7 +37,8 @@ static struct notification notification;
 /* What the back-end was asked to do, and what it answers. */
 static struct {
 	uint32_t kinds[4];
-	unsigned runs, flushes, interrupts, ipis, timer_starts, completed, inits, finis;
+	unsigned runs, flushes, interrupts, ipis, timer_starts, completed, inits, finis, leaves;
+	uint32_t asked;
 	uint32_t pushed, refuse, pulled;
 	uint64_t timer;
 	bool init_fails;
@@ -52,17 +54,23 @@ static enum tv_err fake_init(struct vcpu *v, struct quota *q)
 	return world.init_fails ? TV_EQUOTA : TV_OK;
 }
 static void fake_fini(struct vcpu *v, struct quota *q) { (void)v; (void)q; world.finis++; }
+static void fake_leave(struct vcpu *v) { (void)v; world.leaves++; }
 static uint32_t fake_push(struct vcpu *v, uint32_t groups) { (void)v; world.pushed |= groups; return groups & world.refuse; }
 static void fake_pull(struct vcpu *v, uint32_t groups) { (void)v; world.pulled = groups; }
 static uint32_t fake_run(struct vcpu *v) { (void)v; return world.kinds[world.runs++]; }
 static void fake_flush(struct vcpu *v) { (void)v; world.flushes++; }
 
 static const struct virt_ops fake_ops = {
-	.vcpu_init = fake_init, .vcpu_fini = fake_fini, .push = fake_push, .pull = fake_pull, .run = fake_run, .flush = fake_flush,
+	.vcpu_init = fake_init, .vcpu_fini = fake_fini, .leave = fake_leave, .push = fake_push, .pull = fake_pull, .run = fake_run, .flush = fake_flush,
 };
 const struct virt_ops *virt = &fake_ops;
 
 void timer_start(struct timer *t, uint64_t deadline) { (void)t; world.timer_starts++; world.timer = deadline; }
+void cross_call(uint32_t cpu, void (*fn)(void *arg), void *arg)
+{
+	world.asked = cpu;
+	fn(arg);
+}
 void irq_send_ipi(unsigned cpu) { (void)cpu; world.ipis++; }
 void kernel_after_interrupt(void)
 {
@@ -135,7 +143,6 @@ static void an_exit_ends_the_call_with_rip_and_what_was_wanted(void **state)
 	assert_int_equal(world.pulled, TV_REGS_RIP | TV_REGS_SEG | TV_REGS_CODE);
 	assert_int_equal(page.exits, 1);
 	assert_int_equal(world.timer_starts, 0);
-	assert_null(vcpu.thread);
 	assert_int_equal(thread.cont, THREAD_CONT_NONE);
 }
 
@@ -196,7 +203,7 @@ static void a_kick_is_sticky_and_counts_once(void **state)
 	assert_int_equal(vcpu_run(&thread, &vcpu, TV_NEVER), TV_OK);
 	assert_int_equal(page.kind, TV_EXIT_HLT);
 	/* A thread that runs on another CPU is fetched out of the guest. */
-	vcpu.thread = &thread;
+	vcpu.owner = &thread;
 	thread.cpu = 1;
 	vcpu_kick(&vcpu);
 	assert_int_equal(world.ipis, 1);
@@ -245,7 +252,7 @@ static void refused_state_enters_nothing_and_names_the_group(void **state)
 	assert_int_equal(frame_word(&thread.arch.frame, 0), TV_REGS_SEG);
 	assert_int_equal(page.dirty, TV_REGS_RIP | TV_REGS_SEG);
 	assert_int_equal(world.runs, 0);
-	assert_null(vcpu.thread);
+	assert_int_equal(thread.cont, THREAD_CONT_NONE);
 	page.dirty = 0x100;
 	assert_int_equal(vcpu_run(&thread, &vcpu, TV_NEVER), TV_EINVAL);
 }
@@ -275,17 +282,41 @@ static void one_thread_at_a_time_runs_it(void **state)
 
 	(void)state;
 	memset(&other, 0, sizeof(other));
-	vcpu.thread = &other;
-	assert_int_equal(vcpu_run(&thread, &vcpu, TV_NEVER), TV_EBUSY);
-	assert_ptr_equal(vcpu.thread, &other);
+	other.cont = THREAD_CONT_VCPU_RUN;
+	other.vcpu = &vcpu;
+	vcpu.owner = &other;
+	assert_int_equal(vcpu_take(&thread, &vcpu), TV_EBUSY);
+	assert_ptr_equal(vcpu.owner, &other);
 	assert_null(thread.vcpu);
+	/* When its call is over, it is free for others, and the CPU where it was has been asked to let it go. */
+	other.cont = THREAD_CONT_NONE;
+	other.cpu = 1;
+	assert_int_equal(vcpu_take(&thread, &vcpu), TV_OK);
+	assert_ptr_equal(vcpu.owner, &thread);
+	assert_ptr_equal(thread.vcpu, &vcpu);
+	assert_null(other.vcpu);
+	assert_int_equal(world.leaves, 1);
+	assert_int_equal(world.asked, 1);
+}
+
+static void a_thread_keeps_one_vcpu(void **state)
+{
+	struct vcpu second = { .space = &space };
+
+	(void)state;
+	assert_int_equal(vcpu_take(&thread, &vcpu), TV_OK);
+	assert_int_equal(vcpu_take(&thread, &second), TV_OK);
+	assert_null(vcpu.owner);
+	assert_ptr_equal(thread.vcpu, &second);
+	second.space = NULL;
+	assert_int_equal(vcpu_take(&thread, &second), TV_EDEAD);
 }
 
 static void a_preempted_run_goes_on_and_returns_to_user_mode(void **state)
 {
 	(void)state;
 	world.kinds[0] = TV_EXIT_HLT;
-	vcpu.thread = &thread;
+	vcpu.owner = &thread;
 	thread.vcpu = &vcpu;
 	thread.deadline = TV_NEVER;
 	thread.cont = THREAD_CONT_VCPU_RUN;
@@ -300,12 +331,14 @@ static void a_preempted_run_goes_on_and_returns_to_user_mode(void **state)
 static void the_end_of_its_space_ends_the_run(void **state)
 {
 	(void)state;
-	vcpu.thread = &thread;
+	vcpu.owner = &thread;
 	thread.vcpu = &vcpu;
+	thread.cont = THREAD_CONT_VCPU_RUN;
 	vcpu_space_gone(&vcpu);
 	assert_int_equal(world.completed, 1);
 	assert_int_equal(world.status, TV_EDEAD);
-	assert_null(thread.vcpu);
+	assert_int_equal(thread.cont, THREAD_CONT_NONE);
+	assert_true(this_cpu.resched);
 	assert_int_equal(vcpu_run(&thread, &vcpu, TV_NEVER), TV_EDEAD);
 }
 
@@ -348,7 +381,7 @@ int main(void)
 		T(a_kick_is_sticky_and_counts_once), T(a_deadline_in_the_past_enters_nothing),
 		T(the_timer_is_armed_for_a_deadline_in_the_future), T(dirty_groups_are_loaded_once),
 		T(refused_state_enters_nothing_and_names_the_group), T(a_refused_event_names_no_group),
-		T(lost_translations_are_flushed_before_the_entry), T(one_thread_at_a_time_runs_it),
+		T(lost_translations_are_flushed_before_the_entry), T(one_thread_at_a_time_runs_it), T(a_thread_keeps_one_vcpu),
 		T(a_preempted_run_goes_on_and_returns_to_user_mode), T(the_end_of_its_space_ends_the_run),
 		T(creation_takes_all_or_nothing),
 	};
