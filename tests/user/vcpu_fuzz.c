@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A monitor that writes garbage into the state page: the kernel refuses it or the guest runs with it, but it comes back, and
- * neither the kernel nor another vCPU suffers.
+ * neither the kernel nor another vCPU suffers.  Words on the hypervisor's command line: fuzz=SECONDS goes on for so long instead of
+ * for a fixed number of rounds, seed=NUMBER begins somewhere else.
  */
 #include "vcpu_rig.h"
 
 #define ROUNDS	20000u
+#define SECONDS	8u
 
 static uint64_t seed = 0x243f6a8885a308d3ull;
 
@@ -86,6 +88,22 @@ static void round_of(unsigned changes)
 	}
 }
 
+/* The number behind @word in the hypervisor's command line, or @otherwise. */
+static uint64_t option(const char *word, uint64_t otherwise)
+{
+	const char *at = ((const struct tv_rootinfo *)TV_ROOT_INFO_ADDR)->cmdline;
+	size_t n = strlen(word);
+	uint64_t value = 0;
+
+	while (*at && memcmp(at, word, n) != 0)
+		at++;
+	if (!*at)
+		return otherwise;
+	for (at += n; *at >= '0' && *at <= '9'; at++)
+		value = value * 10 + (uint64_t)(*at - '0');
+	return value;
+}
+
 static void print_counts(void)
 {
 	for (unsigned i = 0; i < TV_EXIT_KINDS; i++) {
@@ -97,12 +115,13 @@ static void print_counts(void)
 
 uint64_t rt_main(const struct tv_start *start)
 {
-	uint64_t end;
+	uint64_t seconds = option("fuzz=", 0), end;
 
 	(void)start;
 	make_guest();
-	end = now() + milliseconds(8000);
-	for (unsigned i = 0; i < ROUNDS && now() < end; i++)
+	seed ^= option("seed=", 0) * 0x9e3779b97f4a7c15ull;
+	end = now() + milliseconds(1000 * (seconds ? seconds : SECONDS));
+	for (unsigned i = 0; (seconds || i < ROUNDS) && now() < end; i++)
 		round_of(1 + i % 8);
 	print_counts();
 	expect(other == 0 && invalid == 0);
