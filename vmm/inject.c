@@ -77,20 +77,29 @@ bool inject_possible(const struct vcpu *v)
 /* Take the next interrupt, if any, out of its controller: the PIC's goes first, as its wire does. */
 static void take_interrupt(struct vcpu *v)
 {
-	unsigned vector;
-
 	if (lapic_extint(&v->lapic)) {
-		vector = irqchip_inta(&v->vm->board.chip);
+		v->page->inject = TV_EVENT(TV_EVENT_EXTINT, irqchip_inta(&v->vm->board.chip));
 	} else {
 		int pending = lapic_pending(&v->lapic);
 
 		if (pending < 0)
 			return;
+		v->page->inject = TV_EVENT(TV_EVENT_EXTINT, (unsigned)pending);
+		atomic_signal_fence(memory_order_seq_cst);	/* so that whoever goes on with this CPU sees it: inject_resume() */
 		lapic_accept(&v->lapic, pending);
-		vector = (unsigned)pending;
 	}
-	v->page->inject = TV_EVENT(TV_EVENT_EXTINT, vector);
 	trace_count(&v->trace.injected);
+}
+
+void inject_resume(struct vcpu *v)
+{
+	uint64_t event = v->page->inject;
+	unsigned vector = TV_EVENT_VECTOR(event);
+
+	if (!(event & TV_EVENT_VALID) || TV_EVENT_TYPE(event) != TV_EVENT_EXTINT)
+		return;
+	if (!(v->lapic.s.isr[vector / 32] >> vector % 32 & 1) && v->lapic.s.irr[vector / 32] >> vector % 32 & 1)
+		lapic_accept(&v->lapic, (int)vector);
 }
 
 bool inject_prepare(struct vcpu *v)

@@ -29,4 +29,10 @@ bool inject_prepare(struct vcpu *v);
 /* Could anything that is pending now be delivered?  For a halted vCPU. */
 bool inject_possible(const struct vcpu *v);
 
+/*
+ * An old monitor of @v may have ended after it gave an interrupt to the state page and before its local APIC knew: let it
+ * know now.
+ */
+void inject_resume(struct vcpu *v);
+
 #endif

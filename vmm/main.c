@@ -16,6 +16,7 @@
 #include <svc/vm.h>
 
 #include "acpi.h"
+#include "inject.h"
 #include "layout.h"
 #include "vcpu.h"
 #include "vm.h"
@@ -40,6 +41,7 @@ struct setup {
 	const struct tv_start *start;
 	const struct vm_config *config;
 	uint64_t domain, space, next_sel;
+	bool again;		/* another monitor had this VM before: its guest goes on */
 };
 
 static enum vm_next no_call(const char *what, enum tv_err err)
@@ -73,15 +75,27 @@ static enum tv_err ram_map(const struct vm_config *c, uint64_t space, uint64_t a
 	return size ? TV_ERANGE : TV_OK;
 }
 
+/* The guest's memory for the monitor itself. */
+static bool host_map(struct setup *s)
+{
+	enum tv_err err = ram_map(s->config, s->domain, HOST_RAM, 0, s->config->memory, TV_MAP_READ | TV_MAP_WRITE);
+
+	if (err != TV_OK)
+		(void)no_call("mapping guest memory", err);
+	return err == TV_OK;
+}
+
 /* The guest space: layout.h's regions, everything accessible; and all of it once for the monitor itself. */
 static bool memory_map(struct setup *s)
 {
 	const struct vm_config *c = s->config;
-	const uint32_t rw = TV_MAP_READ | TV_MAP_WRITE, rwx = rw | TV_MAP_EXEC;
+	const uint32_t rwx = TV_MAP_READ | TV_MAP_WRITE | TV_MAP_EXEC;
 	uint64_t low = layout_low(c->memory);
 	enum tv_err err;
 
 	s->space = s->next_sel++;
+	if (s->again)
+		return host_map(s);
 	err = sys_space_create(s->space, TV_SPACE_GUEST);
 	if (err == TV_OK)
 		err = ram_map(c, s->space, 0, 0, LAYOUT_VGA, rwx);
@@ -89,11 +103,18 @@ static bool memory_map(struct setup *s)
 		err = ram_map(c, s->space, LAYOUT_ROM, LAYOUT_ROM, low - LAYOUT_ROM, rwx);
 	if (err == TV_OK && c->memory > low)
 		err = ram_map(c, s->space, LAYOUT_HIGH, low, c->memory - low, rwx);
-	if (err == TV_OK)
-		err = ram_map(c, s->domain, HOST_RAM, 0, c->memory, rw);
 	if (err != TV_OK)
 		(void)no_call("mapping guest memory", err);
-	return err == TV_OK;
+	return err == TV_OK && host_map(s);
+}
+
+/* A notification in the next selector, in the place of the old monitor's. */
+static enum tv_err notification_make(struct setup *s, uint64_t *sel)
+{
+	*sel = s->next_sel++;
+	if (s->again)
+		(void)sys_cap_delete(*sel);
+	return sys_ntfn_create(*sel);
 }
 
 /* The notification that is bound to the thread of CPU @index: the first one's comes from root, who signals on it. */
@@ -105,8 +126,7 @@ static enum tv_err vcpu_notification(struct setup *s, struct vcpu *v, unsigned i
 		v->ntfn = start_cap(s->start, "ntfn");
 		return TV_OK;
 	}
-	v->ntfn = s->next_sel++;
-	err = sys_ntfn_create(v->ntfn);
+	err = notification_make(s, &v->ntfn);
 	return err == TV_OK ? sys_thread_bind(s->config->thread[index], v->ntfn) : err;
 }
 
@@ -117,7 +137,7 @@ static bool vcpu_make(struct setup *s, struct vcpu *v, unsigned index)
 	enum tv_err err;
 
 	v->sel = s->next_sel++;
-	err = sys_vcpu_create(v->sel, s->space);
+	err = s->again ? TV_OK : sys_vcpu_create(v->sel, s->space);
 	if (err == TV_OK)
 		err = sys_vcpu_map(v->sel, (uint64_t)page);
 	if (err == TV_OK)
@@ -143,11 +163,9 @@ static bool vcpus_make(struct setup *s)
 {
 	enum tv_err err;
 
-	vm.dev_lock.ntfn = s->next_sel++;
-	vm.dump_lock.ntfn = s->next_sel++;
-	err = sys_ntfn_create(vm.dev_lock.ntfn);
+	err = notification_make(s, &vm.dev_lock.ntfn);
 	if (err == TV_OK)
-		err = sys_ntfn_create(vm.dump_lock.ntfn);
+		err = notification_make(s, &vm.dump_lock.ntfn);
 	if (err != TV_OK) {
 		(void)no_call("creating a notification", err);
 		return false;
@@ -155,6 +173,8 @@ static bool vcpus_make(struct setup *s)
 	for (unsigned i = 0; i < s->config->cpus; i++) {
 		if (!vcpu_make(s, &vcpus[i], i))
 			return false;
+		if (s->again)
+			continue;
 		vcpu_reset_registers(&vcpus[i]);
 		msr_firmware_mtrrs(&vcpus[i], LAYOUT_LOW_MAX);
 	}
@@ -262,6 +282,26 @@ static bool guest_load(struct setup *s, struct load_entry *entry)
 	return loaded;
 }
 
+/* The devices of the monitor before this one. */
+static bool guest_resume(struct setup *s)
+{
+	uint64_t record_size = 0, size = 0;
+	const struct record *r = start_area(s->start, "record", &record_size);
+	const uint8_t *memory = start_area(s->start, "old", &size);
+	const struct record_old old = { r, memory, s->config->old_addr, size };
+	const char *wrong = "it is not there";
+
+	if (r && memory && record_size >= sizeof(*r))
+		wrong = resume_read(&vm, &old);
+	if (wrong) {
+		(void)vm_stop(&vm, VM_EXIT_MONITOR, "the record of the monitor before: %s", wrong);
+		return false;
+	}
+	for (unsigned i = 0; i < vm.cpu_count; i++)
+		inject_resume(&vcpus[i]);
+	return true;
+}
+
 /* Everything up to the first instruction of the guest. */
 static bool machine_make(struct setup *s)
 {
@@ -279,10 +319,24 @@ static bool machine_make(struct setup *s)
 	    !vm_devices_init(&vm, s->config->devices) || !vcpus_make(s))
 		return false;
 	atomic_store(&vm.shared->status.state, VM_STATE_LOADING);
+	if (s->again)
+		return guest_resume(s);
 	if (!guest_load(s, &entry))
 		return false;
 	vcpu_enter_kernel(&vcpus[0], &entry);
 	return true;
+}
+
+/* From here on another monitor could go on where this one is. */
+static bool record_make(const struct setup *s)
+{
+	uint64_t size = 0;
+	struct record *r = start_area(s->start, "record", &size);
+
+	if (r && size >= sizeof(*r) && resume_prepare(&vm, r, s->config->generation))
+		return true;
+	(void)vm_stop(&vm, VM_EXIT_MONITOR, "no room for the record");
+	return false;
 }
 
 void rt_thread_main(const struct tv_start *start, unsigned index)
@@ -306,13 +360,15 @@ uint64_t rt_main(const struct tv_start *start)
 	vm.root = start_cap(start, "root");
 	s.domain = start_cap(start, "domain");
 	s.next_sel = start->free_sel;
+	s.again = s.config->generation != 0;
 	vm_log_init(&vm);
 
-	if (machine_make(&s)) {
+	if (machine_make(&s) && record_make(&s)) {
 		atomic_store(&vm.shared->status.kernel_entry_tsc, clock_now());
 		atomic_store(&vm.shared->status.state, VM_STATE_RUNNING);
 		(void)sys_ntfn_signal(vm.root, vm.root_signal);
 		(void)threads_start(s.config);
+		vm_signal(&vm);				/* of what came before the guest ran, nobody tells again */
 		vcpu_run_loop(&vcpus[0]);
 	}
 	return vm_exit_code(&vm);

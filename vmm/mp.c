@@ -33,7 +33,7 @@ static void take_init(struct vcpu *v)
 	(void)lapic_events_take(&v->lapic, LAPIC_EV_INIT);
 	lapic_reset(&v->lapic, true);
 	vcpu_init_registers(v);
-	v->mp = MP_WAIT_SIPI;
+	v->s.mp = MP_WAIT_SIPI;
 }
 
 bool mp_events(struct vcpu *v)
@@ -47,11 +47,11 @@ bool mp_events(struct vcpu *v)
 	}
 	/* A CPU that runs ignores a SIPI, and there is no SMM.  One that waits for a SIPI keeps NMIs for later. */
 	events = lapic_events_take(&v->lapic, LAPIC_EV_SIPI | LAPIC_EV_SMI);
-	if (v->mp == MP_WAIT_SIPI && events & LAPIC_EV_SIPI) {
+	if (v->s.mp == MP_WAIT_SIPI && events & LAPIC_EV_SIPI) {
 		vcpu_start(v, lapic_sipi_vector(events));
-		v->mp = MP_RUNNING;
+		v->s.mp = MP_RUNNING;
 	}
-	return v->mp == MP_RUNNING;
+	return v->s.mp == MP_RUNNING;
 }
 
 static bool sends_nmi(uint64_t entry)
@@ -76,7 +76,7 @@ static bool nmi_source(struct vm *vm)
 /* What would wake @v: 0 if it does not rest. */
 static uint32_t wakes_by(const struct vcpu *v)
 {
-	if (v->mp == MP_WAIT_SIPI)
+	if (v->s.mp == MP_WAIT_SIPI)
 		return LAPIC_EV_INIT | LAPIC_EV_SIPI;
 	if (v->page->rflags & RFLAGS_IF)
 		return 0;

@@ -467,6 +467,20 @@ void msr_init(struct vcpu *v)
 	v->msr.pv_wall_clock = v->msr.pv_system_time = 0;
 }
 
+/* The clock's pages are named anew, so that they are looked at again. */
+bool msr_restore(void *dev, const void *state)
+{
+	const struct msr_state *s = state;
+	struct vcpu *v = dev;
+
+	v->msr = *s;
+	v->msr.row = 0;
+	v->msr.pv_wall_clock = v->msr.pv_system_time = 0;
+	set_tsc_offset(v, s->tsc_offset);
+	return pvclock_set(v, MSR_PV_WALL_CLOCK, s->pv_wall_clock) == MSR_OK &&
+	       pvclock_set(v, MSR_PV_SYSTEM_TIME, s->pv_system_time) == MSR_OK;
+}
+
 void msr_firmware_mtrrs(struct vcpu *v, uint64_t hole)
 {
 	uint64_t limit = LAYOUT_HIGH, phys = MASK(v->vm->cpuid.phys_bits - 1, 12);

@@ -41,6 +41,9 @@ void msr_init(struct vcpu *v);
 /* What firmware would have set up: memory is write-back but for [@hole, 4 GiB). */
 void msr_firmware_mtrrs(struct vcpu *v, uint64_t hole);
 
+/* Make the registers of @dev, a struct vcpu, what @state out of a record says; after its local APIC.  False: impossible. */
+bool msr_restore(void *dev, const void *state) MUST_USE;
+
 enum msr_result {
 	MSR_OK,
 	MSR_FAULT,		/* raise #GP(0)                                              */

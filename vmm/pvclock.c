@@ -19,7 +19,7 @@ struct system_time {
 	uint32_t mult;			/* ns = ((tsc << shift) * mult) >> 32 */
 	int8_t shift;
 	uint8_t flags, pad1[2];
-};
+} __attribute__((packed, aligned(4)));
 _Static_assert(sizeof(struct system_time) == 32, "KVM-specific MSRs");
 
 struct wall_clock {
@@ -43,7 +43,7 @@ static void tsc_scale(uint64_t hz, uint32_t *mult, int8_t *shift)
 /* System time counts from the VM's start, as a host TSC, on every CPU. */
 static uint64_t system_ns(const struct vm *vm, uint64_t now)
 {
-	return clock_ticks(&vm->ns, now) - clock_ticks(&vm->ns, vm->start_tsc);
+	return clock_ticks(&vm->ns, now) - clock_ticks(&vm->ns, vm->start.tsc);
 }
 
 void pvclock_update(struct vcpu *v)
@@ -67,7 +67,7 @@ void pvclock_update(struct vcpu *v)
 
 static bool wall_clock_write(const struct vm *vm, uint64_t gpa)
 {
-	const struct wall_clock w = { .version = 2, .sec = (uint32_t)vm->start_time };
+	const struct wall_clock w = { .version = 2, .sec = (uint32_t)vm->start.time };
 
 	return gmem_write(&vm->mem, (gpa_t){ gpa }, &w, sizeof(w));
 }

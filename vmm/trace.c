@@ -58,7 +58,7 @@ void trace_dump(const struct vcpu *v)
 	uint32_t count = t->next < TRACE_EXITS ? t->next : TRACE_EXITS;
 
 	lock_take(&v->vm->dump_lock);
-	rt_log("CPU %u%s: last exit %s, %llu exits, %llu entries, %llu interrupts", v->index, v->halted ? " (halted)" : "",
+	rt_log("CPU %u%s: last exit %s, %llu exits, %llu entries, %llu interrupts", v->index, v->s.halted ? " (halted)" : "",
 	       trace_kind(p->kind), (ull)p->exits, (ull)p->entries, (ull)t->injected);
 	dump_registers(p);
 	for (uint32_t kind = 0; kind < TV_EXIT_KINDS; kind++)

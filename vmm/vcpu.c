@@ -45,7 +45,7 @@ bool vcpu_init(struct vcpu *v, struct vm *vm, unsigned index, struct tv_exit_pag
 	/* The task priority lives in the local APIC; CR8 in the hardware stays 0. */
 	page->intercept = TV_ICPT_CR8;
 	emulate_init(v);
-	v->mp = index ? MP_WAIT_SIPI : MP_RUNNING;
+	v->s.mp = index ? MP_WAIT_SIPI : MP_RUNNING;
 	atomic_store(&v->notified, 1);
 	vm->vcpu[index] = v;
 	vm->cpu_count = index + 1;
@@ -80,7 +80,7 @@ void vcpu_init_registers(struct vcpu *v)
 	p->inject = p->pending = 0;
 	p->window = 0;
 	p->dirty |= TV_REGS_RIP | TV_REGS_CR | TV_REGS_SEG | TV_REGS_DR;
-	v->halted = false;
+	v->s.halted = 0;
 	msr_init(v);
 }
 
@@ -96,7 +96,7 @@ void vcpu_reset_registers(struct vcpu *v)
 	p->xcr0 = XCR0_X87;
 	p->xss = 0;
 	p->dirty = TV_REGS_MSR | TV_REGS_XCR;
-	msr_reset(v, -v->vm->start_tsc);
+	msr_reset(v, -v->vm->start.tsc);
 	vcpu_init_registers(v);
 }
 
@@ -214,8 +214,8 @@ static bool prepare(struct vcpu *v)
 	if (!mp_events(v))
 		return false;
 	event = inject_prepare(v);
-	v->halted = v->halted && !event;
-	return !v->halted;
+	v->s.halted = v->s.halted && !event;
+	return !v->s.halted;
 }
 
 /* What the kernel said no to. */
@@ -247,7 +247,7 @@ static void enter(struct vcpu *v)
 		return;
 	}
 	if (exit_handle(v) == VM_NEXT_HALT)
-		v->halted = true;
+		v->s.halted = 1;
 }
 
 void vcpu_run_loop(struct vcpu *v)
@@ -255,7 +255,7 @@ void vcpu_run_loop(struct vcpu *v)
 	struct vm *vm = v->vm;
 
 	while (!vm_stopped(vm)) {
-		if (atomic_load_explicit(&v->notified, memory_order_relaxed) || v->halted || v->mp != MP_RUNNING) {
+		if (atomic_load_explicit(&v->notified, memory_order_relaxed) || v->s.halted || v->s.mp != MP_RUNNING) {
 			if (!prepare(v)) {
 				if (!vm_stopped(vm))
 					sleep(v);

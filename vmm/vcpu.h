@@ -19,6 +19,7 @@
 #include "insn_exec.h"
 #include "mp.h"
 #include "msr.h"
+#include "resume.h"
 #include "trace.h"
 
 struct vm;
@@ -39,9 +40,8 @@ struct vcpu {
 	_Atomic uint32_t where;		/* enum vcpu_where                                           */
 	_Atomic uint32_t dump;		/* write the registers into the log when there is time       */
 	_Atomic uint32_t wakes_by;	/* LAPIC_EV_*: see mp.c                                      */
-	enum mp_state mp;
 	bool rests;			/* counted in vm->resting                                    */
-	bool halted;			/* HLT, and nothing has been delivered since                 */
+	struct vcpu_state s;		/* @halted: HLT, and nothing has been delivered since        */
 	uint32_t decode_groups;		/* register groups needed to find out an instruction's length, 0: exits tell it */
 	uint32_t boosted;		/* exit kind whose want[] was extended for one exit, 0: none */
 	uint32_t boosted_want;		/* its usual value                                           */

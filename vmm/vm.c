@@ -37,7 +37,7 @@ static bool board_setup(struct vm *vm)
 	uint64_t low = layout_low(vm->memory);
 	const struct board_config board = {
 		.tsc_hz = vm->tsc_hz,
-		.unix_time = (int64_t)vm->start_time,
+		.unix_time = (int64_t)vm->start.time,
 		.ram_below_4g = low,
 		.ram_above_4g = vm->memory - low,
 		.ioapic_id = IOAPIC_ID,
@@ -63,8 +63,8 @@ bool vm_init(struct vm *vm, const struct vm_setup *setup)
 	vm->shared = setup->shared;
 	vm->root = setup->root;
 	vm->root_signal = cfg->root_signal;
-	vm->start_tsc = clock_now();
-	vm->start_time = cfg->wall_seconds + (vm->start_tsc - cfg->wall_tsc) / vm->tsc_hz;
+	vm->start.tsc = clock_now();
+	vm->start.time = cfg->wall_seconds + (vm->start.tsc - cfg->wall_tsc) / vm->tsc_hz;
 	clock_rate_init(&vm->ns, vm->tsc_hz, 1000000000);
 	vm->memory = cfg->memory;
 	vm->cpu_count = 0;

@@ -16,6 +16,7 @@
 #include "gwalk.h"
 #include "lock.h"
 #include "msr.h"
+#include "resume.h"
 #include "timer.h"
 #include "vcpu.h"
 
@@ -46,8 +47,7 @@ struct vm {
 	uint64_t root_signal;			/* the bit to signal on it */
 	uint64_t tsc_hz;
 	struct clock_rate ns;			/* nanoseconds */
-	uint64_t start_tsc;			/* when the VM was made: its system time 0 ... */
-	uint64_t start_time;			/* ... and that in seconds since 1970 */
+	struct start_state start;		/* when the VM was made: its system time 0 */
 	uint64_t features;			/* TV_FEAT_* of the machine */
 	uint64_t memory;			/* bytes of guest RAM */
 

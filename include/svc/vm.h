@@ -16,6 +16,8 @@
  * The monitor makes its guest space, vCPUs and further notifications itself, in selectors from tv_start.free_sel on; its
  * quota pays.  Host addresses from VM_HOST_FREE up are free for its own mappings.
  *
+ * Areas "record" and "old": svc/record.h.
+ *
  * Area "shared": struct vm_shared.  Signals: root signals bit VM_SIGNAL_ROOT of "ntfn" when it set a request, put console
  * input or made room for output; the monitor signals "root" as the ring protocol (rt/ring.h) says, and when the state changes.
  * A monitor that writes console output byte by byte should collect: signal at the latest VM_OUTPUT_DELAY_US after the first
@@ -77,11 +79,14 @@ struct vm_config {
 	char name[VM_NAME];
 	char kernel_name[VM_MODULE_NAME];	/* of the boot module, for messages                           */
 	char cmdline[VM_CMDLINE];		/* for the guest kernel; behind its NUL, those of the modules */
+	uint64_t old_addr;			/* where the memory in the area "old" was                     */
+	uint32_t generation;			/* 0: begin; n: go on as the n-th monitor after the first one, see svc/record.h */
+	uint32_t reserved;
 };
 _Static_assert(offsetof(struct vm_config, ram) == 48, "protocol");
 _Static_assert(offsetof(struct vm_config, module) == 152, "protocol");
 _Static_assert(offsetof(struct vm_config, name) == 472, "protocol");
-_Static_assert(sizeof(struct vm_config) == 568 + VM_CMDLINE, "protocol");
+_Static_assert(sizeof(struct vm_config) == 584 + VM_CMDLINE, "protocol");
 _Static_assert(sizeof(struct vm_config) <= TV_START_CONFIG, "fits into the start page");
 
 /* Exit codes of thread 0. */

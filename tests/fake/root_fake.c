@@ -36,10 +36,10 @@ static char said[65536];
 static void *kept[KEPT];
 static unsigned kept_count;
 
-/* A program of one page, and a guest kernel. */
+/* A program of a page of code and one of data, and a guest kernel. */
 static struct {
 	struct elf_header h;
-	struct elf_program_header p;
+	struct elf_program_header p[2];
 } program;
 static const struct tv_root_module modules[] = {
 	{ .size = sizeof(program), .region = 1, .cmdline = "vmm" }, { .size = 5000, .region = 2, .cmdline = "linux x" },
@@ -50,10 +50,12 @@ static struct tv_rootinfo info;
 static void program_make(void)
 {
 	program.h = (struct elf_header){ .ident = { 0x7f, 'E', 'L', 'F', 2, 1, 1 }, .type = ELF_TYPE_EXEC,
-		.machine = ELF_MACHINE_X86_64, .entry = 0x400000, .phoff = sizeof(program.h), .phentsize = sizeof(program.p),
-		.phnum = 1, .ehsize = sizeof(program.h) };
-	program.p = (struct elf_program_header){ .type = ELF_PT_LOAD, .flags = ELF_R | ELF_X, .vaddr = 0x400000,
+		.machine = ELF_MACHINE_X86_64, .entry = 0x400000, .phoff = sizeof(program.h), .phentsize = sizeof(program.p[0]),
+		.phnum = 2, .ehsize = sizeof(program.h) };
+	program.p[0] = (struct elf_program_header){ .type = ELF_PT_LOAD, .flags = ELF_R | ELF_X, .vaddr = 0x400000,
 		.filesz = sizeof(program), .memsz = sizeof(program) };
+	program.p[1] = (struct elf_program_header){ .type = ELF_PT_LOAD, .flags = ELF_R | ELF_W, .vaddr = ROOT_FAKE_DATA,
+		.memsz = 64 };
 }
 
 void root_fake_reset(void)
@@ -237,6 +239,32 @@ enum tv_err sys_thread_info(uint64_t t, struct sys_thread_info *i)
 {
 	*i = thread[t];
 	return type[t] == TV_CAP_THREAD ? TV_OK : TV_ECAP;
+}
+
+enum tv_err sys_thread_suspend(uint64_t t)
+{
+	if (type[t] != TV_CAP_THREAD)
+		abort();
+	if (thread[t].state == TV_THREAD_RUNNABLE || thread[t].state == TV_THREAD_BLOCKED)
+		thread[t].state = TV_THREAD_SUSPENDED;
+	return TV_OK;
+}
+
+enum tv_err sys_thread_reset(uint64_t t, uint64_t rip, uint64_t rsp, uint64_t arg)
+{
+	if (type[t] != TV_CAP_THREAD || rip != 0x400000 || !rsp || arg % PAGE_SIZE >= VM_CPUS)
+		abort();
+	if (thread[t].state == TV_THREAD_RUNNABLE || thread[t].state == TV_THREAD_BLOCKED || fails())
+		return TV_EBUSY;
+	thread[t] = (struct sys_thread_info){ .state = TV_THREAD_SUSPENDED };
+	return TV_OK;
+}
+
+enum tv_err sys_mem_unmap(uint64_t space, uint64_t addr, uint64_t size)
+{
+	if (type[space] != TV_CAP_DOMAIN || addr % PAGE_SIZE || !size)
+		abort();
+	return fails() ? TV_EBUSY : TV_OK;
 }
 
 void root_fake_thread_stops(uint64_t sel, enum tv_thread_state state, uint64_t code)

@@ -9,6 +9,7 @@
 
 #define ROOT_FAKE_HZ	1000000ull
 #define ROOT_FAKE_CPUS	2u
+#define ROOT_FAKE_DATA	0x500000ull	/* where the monitor's writable memory is */
 
 /* Forget everything; the table of VMs included. */
 void root_fake_reset(void);

@@ -94,3 +94,27 @@ def test_switching_off_from_the_console_asks_first(system):
     child.expect_exact("y: yes")
     child.send("y")
     assert child.end() == 0
+
+
+def restart_monitor(child):
+    """From the guest's prompt to the management shell, and back to the guest with another monitor."""
+    to_shell(child)
+    child.sendline("restart-monitor web")
+    child.expect_exact("web: its monitor has failed: restarted by hand; a new one goes on with the guest")
+    child.expect_exact(SHELL)
+    child.send(PREFIX + "1")
+
+
+def test_a_shell_session_outlives_its_monitor(system):
+    child = system()
+    child.ask("cd /tmp; X=$((6 * 7)); echo kept >file", "web# ")
+    for n in range(3):
+        restart_monitor(child)
+        child.sendline("")
+        child.expect_exact("web# ")
+        assert f"42 kept {n}" in child.ask(f"echo $X $(cat file) {n}", "web# ")
+    assert "Hardware Error" not in child.ask("dmesg | tail -5", "web# ")
+    assert "1 2 3" in child.ask("sleep 1; echo $((1)) $((2)) 3", "web# ")    # time goes on
+    to_shell(child)
+    assert "restarted 3 times" in child.ask("status web", SHELL)
+    assert re.search(r"starts so far: 1", child.ask("status web", SHELL))

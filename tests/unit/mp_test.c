@@ -92,7 +92,7 @@ static void an_init_resets_what_it_should_and_nothing_else(void **state)
 	page[1].xcr0 = 7;
 	page[1].lstar = 0x1000;
 	page[1].valid = TV_REGS_ALL;
-	v->halted = true;
+	v->s.halted = 1;
 	assert_true(lapic_base_write(&v->lapic, LAPIC_DEFAULT_BASE | APIC_BASE_EN | APIC_BASE_EXTD));
 	assert_int_equal(msr_write(v, 0x3b, 5000), MSR_OK);
 	assert_int_equal(msr_write(v, 0x277, 6), MSR_OK);
@@ -107,7 +107,7 @@ static void an_init_resets_what_it_should_and_nothing_else(void **state)
 	assert_int_equal(page[1].cr0, CR0_ET);
 	assert_int_equal(page[1].cr4 | page[1].efer | page[1].inject, 0);
 	assert_int_equal(page[1].rflags, RFLAGS_ONE);
-	assert_false(v->halted);
+	assert_false(v->s.halted);
 	assert_int_equal(v->lapic.s.svr, 0xff);
 	/* These stay: the mode of the APIC, the TSC, MTRRs, PAT, STAR and their kin, XCR0. */
 	assert_true(lapic_is_x2apic(&v->lapic));

@@ -51,7 +51,7 @@ static void the_page_turns_the_tsc_into_nanoseconds_since_the_start(void **state
 		clock_rate_init(&rig_vm.ns, hz[i], 1000000000);
 		fake_now += 12345;
 		assert_int_equal(msr_write(v, MSR_PV_SYSTEM_TIME, PAGE | 1), MSR_OK);
-		assert_int_equal(guest_ns(), clock_ticks(&rig_vm.ns, fake_now) - clock_ticks(&rig_vm.ns, rig_vm.start_tsc));
+		assert_int_equal(guest_ns(), clock_ticks(&rig_vm.ns, fake_now) - clock_ticks(&rig_vm.ns, rig_vm.start.tsc));
 		fake_now += day;
 		/* At most a tenth of a millisecond off after a day. */
 		assert_in_range(guest_ns(), 86400000000000ull - 100000, 86400000000000ull + 100000);
@@ -79,7 +79,7 @@ static void the_wall_clock_is_that_of_the_start(void **state)
 	(void)state;
 	fake_now += 100 * RIG_HZ;
 	assert_int_equal(msr_write(v, MSR_PV_WALL_CLOCK, PAGE), MSR_OK);
-	assert_int_equal(field(4, 4), rig_vm.start_time);
+	assert_int_equal(field(4, 4), rig_vm.start.time);
 	assert_int_equal(field(0, 4) & 1, 0);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sources: vmm/root/vms.c vmm/root/vm_life.c vmm/root/vm_spawn.c vmm/root/vm_scrub.c vmm/root/vm_io.c vmm/root/vm_text.c vmm/root/vm_watch.c */
+/* sources: vmm/root/vms.c vmm/root/vm_life.c vmm/root/vm_spawn.c vmm/root/vm_scrub.c vmm/root/vm_io.c vmm/root/vm_text.c vmm/root/vm_watch.c vmm/root/vm_resume.c */
 /* sources: vmm/root/child.c vmm/root/pool.c vmm/root/place.c vmm/root/policy.c vmm/root/console.c vmm/root/word.c vmm/rt/fmt.c vmm/rt/event.c tests/fake/root_fake.c */
 /* VMs from start to end, on a kernel that only counts. */
 #include <root/vms.h>
@@ -81,7 +81,7 @@ static void a_monitor_is_given_what_the_protocol_says_and_nothing_else(void **st
 	for (unsigned i = 0; i < ARRAY_LEN(caps); i++)
 		assert_string_equal(s->cap[i].name, caps[i]);
 	assert_int_equal(s->free_sel, ARRAY_LEN(caps) + 1);
-	assert_int_equal(s->area_count, 2);
+	assert_int_equal(s->area_count, 3);
 	assert_int_equal(root_fake_derived("domain")->rights, TV_RIGHT_MAP);
 	assert_int_equal(root_fake_derived("root")->rights, TV_RIGHT_SIGNAL);
 	assert_int_equal(root_fake_derived("root")->base, BIT(ROOT_BIT_VM));
@@ -304,6 +304,110 @@ static void a_reservation_that_does_not_fit_is_refused_with_its_numbers(void **s
 	assert_int_equal(db->phase, VM_RUNNING);
 }
 
+/* @db runs a guest that goes on when its monitor fails, and has made a record. */
+static void start_resumable(void)
+{
+	root.config.vm[1].resume = 1;
+	assert_null(vm_start(db));
+	run(1);
+	db->record->magic = RECORD_MAGIC;
+	guest_runs(db);
+}
+
+static void monitor_faults(struct vm *v)
+{
+	root_fake_thread_stops(child_thread_sel(&v->child, 0), TV_THREAD_FAULTED, 0);
+	root_fake_signal(BIT(ROOT_BIT_VM_END + v->index));
+	run(0);
+}
+
+static void a_guest_goes_on_when_its_monitor_fails(void **state)
+{
+	const struct tv_start *s = &db->child.start;
+	struct root_fake_balance before, after;
+	const struct vm_config *c = (const struct vm_config *)(const void *)s->config;
+
+	(void)state;
+	start_resumable();
+	before = root_fake_balance();
+	vm_input(db, 'x');				/* typed, and not read yet */
+	monitor_faults(db);
+	assert_int_equal(db->phase, VM_RUNNING);
+	assert_int_equal(db->starts, 1);
+	assert_int_equal(db->resumed, 1);
+	assert_int_equal(c->generation, 1);
+	assert_int_equal(c->old_addr, ROOT_FAKE_DATA);
+	assert_string_equal(s->area[1].name, "record");
+	assert_string_equal(s->area[2].name, "old");
+	assert_int_equal(s->area_count, 4);
+	assert_int_equal(ring_used(&db->input), 1);
+	assert_true(root_fake_said("exception 14, error 0x4, at 0x401000, address 0x10; a new one goes on with the guest"));
+	db->record->generation = 1;			/* the new one has gone on, and fails */
+	monitor_faults(db);
+	assert_int_equal(db->phase, VM_RUNNING);
+	after = root_fake_balance();
+	assert_int_equal(before.memory - after.memory, PAGE_SIZE);	/* the old one's */
+	assert_null(vm_stop(db, true, false));
+	run(1);
+	after = root_fake_balance();
+	assert_int_equal(after.domains + after.threads + after.scheds + after.ntfns + after.windows, 0);
+}
+
+static void without_a_record_the_guest_cannot_go_on(void **state)
+{
+	(void)state;
+	start_resumable();
+	db->record->magic = 0;
+	monitor_faults(db);
+	run(1);
+	assert_int_equal(db->phase, VM_STOPPED);
+	assert_true(root_fake_said("db: its guest cannot go on: it has left no record"));
+	assert_true(root_fake_said("db: its monitor has failed: exception 14"));
+}
+
+static void the_third_failure_of_monitors_in_a_minute_is_the_last(void **state)
+{
+	(void)state;
+	start_resumable();
+	for (unsigned i = 1; i <= 3; i++) {
+		monitor_faults(db);
+		assert_int_equal(db->phase, VM_RUNNING);
+		db->record->generation = i;
+		guest_runs(db);
+	}
+	monitor_faults(db);
+	run(1);
+	assert_int_equal(db->phase, VM_STOPPED);
+	assert_int_equal(db->last_exit, VM_EXIT_MONITOR);
+}
+
+static void a_new_monitor_that_fails_at_any_call_takes_everything_back(void **state)
+{
+	struct root_fake_balance before = root_fake_balance(), after;
+
+	(void)state;
+	for (unsigned n = 1;; n++) {
+		bool goes_on;
+
+		memset(&db->resumes, 0, sizeof(db->resumes));
+		start_resumable();
+		root_fake_fail_at(n);
+		monitor_faults(db);
+		run(1);
+		goes_on = db->phase == VM_RUNNING;
+		root_fake_fail_at(0);
+		if (goes_on)
+			assert_null(vm_stop(db, true, false));
+		run(1);
+		assert_int_equal(db->phase, VM_STOPPED);
+		after = root_fake_balance();
+		assert_memory_equal(&before, &after, sizeof(before));
+		if (goes_on)
+			break;
+		assert_true(n < 100);
+	}
+}
+
 /* @db with two CPUs and a watchdog of one second. */
 static void start_watched(void)
 {
@@ -470,6 +574,10 @@ int main(void)
 		cmocka_unit_test_setup(a_restart_by_hand_ignores_the_policy, setup),
 		cmocka_unit_test_setup(too_little_memory_costs_the_vm_that_wants_it, setup),
 		cmocka_unit_test_setup(a_reservation_that_does_not_fit_is_refused_with_its_numbers, setup),
+		cmocka_unit_test_setup(a_guest_goes_on_when_its_monitor_fails, setup),
+		cmocka_unit_test_setup(without_a_record_the_guest_cannot_go_on, setup),
+		cmocka_unit_test_setup(the_third_failure_of_monitors_in_a_minute_is_the_last, setup),
+		cmocka_unit_test_setup(a_new_monitor_that_fails_at_any_call_takes_everything_back, setup),
 		cmocka_unit_test_setup(a_monitor_that_answers_is_left_alone, setup),
 		cmocka_unit_test_setup(one_silent_thread_that_has_run_ends_the_vm, setup),
 		cmocka_unit_test_setup(a_silent_thread_that_sleeps_ends_the_vm, setup),

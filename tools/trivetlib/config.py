@@ -55,6 +55,7 @@ class Vm:
     cpu_list: list = field(default_factory=list)        # empty: root chooses
     exclusive: bool = False
     restart_limit: int = 5
+    resume: bool = True
     watchdog_us: int = 0        # 0: none
     devices: list = field(default_factory=list)         # words of the schema
     kernel_info: filetype.BzImage | filetype.Kernel | None = None
@@ -193,7 +194,7 @@ class _Checker:
         kernel, initrd = self.file(key + ("kernel",), table), self.file(key + ("initrd",), table)
         vm = Vm(name, memory, kernel, self.modules(key, table), table.get("cmdline", ""), table.get("cpus", 1), table.get("priority", 100),
                 budget, period, table.get("restart", "never"), table.get("autostart", True), table.get("cpu_list", []), table.get("exclusive", False),
-                table.get("restart_limit", 5), self.watchdog(key, table), table.get("devices", []))
+                table.get("restart_limit", 5), table.get("resume", True), self.watchdog(key, table), table.get("devices", []))
         self.check_cpus(key, vm)
         if kernel:
             self.check_kernel(key, vm)

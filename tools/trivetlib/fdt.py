@@ -4,7 +4,7 @@
 	/ { compatible = "trivet,system-1"; when-all-stopped = "poweroff" | "stay";
 	    console { prefix = <control code>; front = "name of a VM"; };	absent front: the management shell
 	    vms { vm@0 { name, kernel, cmdline, restart = "..."; memory = /bits/ 64 <bytes>;
-			 cpus, priority, budget-us, period-us, restart-limit, watchdog-ms, exclusive, devices, autostart = <u32>;
+			 cpus, priority, budget-us, period-us, restart-limit, resume, watchdog-ms, exclusive, devices, autostart = <u32>;
 			 cpu-list = <u32> ...;	absent: root chooses
 			 module@0 { image, cmdline = "..."; }; }; };
 	    drivers { serial { image = "serial.elf"; }; }; };
@@ -45,6 +45,7 @@ def add_vm(tree, vm, module_of):
     tree.property_u32("budget-us", vm.budget_us)
     tree.property_u32("period-us", vm.period_us)
     tree.property_string("restart", vm.restart)
+    tree.property_u32("resume", int(vm.resume))
     tree.property_u32("restart-limit", vm.restart_limit)
     tree.property_u32("watchdog-ms", vm.watchdog_us // 1000)
     tree.property_u32("exclusive", int(vm.exclusive))

@@ -5,6 +5,7 @@
  */
 #include <dev/i8042.h>
 #include "irqchip.h"
+#include "record.h"
 #include "upcall.h"
 
 #define STATUS_OUT_FULL	0x01
@@ -181,6 +182,18 @@ void i8042_reset(struct i8042 *k)
 		.output_port = OUTPUT_RESET | OUTPUT_A20,
 	};
 	update_irq(k);
+}
+
+bool i8042_restore(void *dev, const void *state)
+{
+	const struct i8042_state *s = state;
+	struct i8042 *k = dev;
+
+	k->s = *s;
+	k->s.out_full = record_bool(&s->out_full);
+	k->s.out_timeout = record_bool(&s->out_timeout);
+	update_irq(k);
+	return true;
 }
 
 void i8042_init(struct i8042 *k, const struct dev_env *env)

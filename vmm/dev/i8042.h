@@ -25,5 +25,6 @@ extern const struct bus_ops i8042_cmd_ops;	/* port 64h */
 
 void i8042_init(struct i8042 *k, const struct dev_env *env);
 void i8042_reset(struct i8042 *k);
+bool i8042_restore(void *dev, const void *state) MUST_USE;
 
 #endif

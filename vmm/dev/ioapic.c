@@ -204,3 +204,24 @@ void ioapic_init(struct ioapic *io, struct irqchip *chip, unsigned id)
 	io->s.id = (id & 0xf) << 24;
 	ioapic_reset(io);
 }
+
+/* Levels that wait for nobody's EOI are sent again: that they were sent may have been the last thing to happen. */
+bool ioapic_restore(void *dev, const void *state)
+{
+	const struct ioapic_state *s = state;
+	struct ioapic *io = dev;
+
+	io->s = *s;
+	io->s.id &= (uint32_t)MASK(27, 24);
+	io->s.select &= 0xff;
+	io->s.lines &= (uint32_t)MASK(IOAPIC_PINS - 1, 0);
+	for (unsigned i = 0; i < IOAPIC_PINS; i++) {
+		io->s.rte[i] &= RTE_WRITABLE | RTE_REMOTE_IRR;
+		if (!(io->s.rte[i] & RTE_LEVEL))
+			io->s.rte[i] &= ~RTE_REMOTE_IRR;
+	}
+	eoi_map_update(io);
+	for (unsigned i = 0; i < IOAPIC_PINS; i++)
+		ioapic_service_level(io, i);
+	return true;
+}

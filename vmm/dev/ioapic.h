@@ -30,6 +30,7 @@ extern const struct bus_ops ioapic_ops;		/* dev = struct ioapic, up to 4 bytes w
 /* @id is the initial APIC ID of the chip (0 ... 15), the one the MADT tells. */
 void ioapic_init(struct ioapic *io, struct irqchip *chip, unsigned id);
 void ioapic_reset(struct ioapic *io);
+bool ioapic_restore(void *dev, const void *state) MUST_USE;
 void ioapic_line_set(struct ioapic *io, unsigned pin, bool level);
 /* An EOI of @vector reached the chip: pins of that vector may interrupt again. */
 void ioapic_eoi(struct ioapic *io, uint8_t vector);

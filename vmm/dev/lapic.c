@@ -5,6 +5,7 @@
  *	disabled --EN--> xAPIC --EXTD--> x2APIC		IA32_APIC_BASE; every other step up or sideways is #GP
  *	   ^---------------+---------------+		going back to disabled resets the registers
  */
+#include <rt/time.h>
 #include "lapic_priv.h"
 #include "upcall.h"
 
@@ -339,5 +340,46 @@ bool lapic_cr8_write(struct lapic *l, uint64_t val)
 	if (val & ~MASK(3, 0))
 		return false;
 	wrote_tpr(l, (uint32_t)val << 4);
+	return true;
+}
+
+#define BUS_SECONDS	(LAPIC_BUS_HZ << 10)	/* no count is longer: 32 bits of ticks, 128 bus ticks each */
+
+/* The registers behind rows: what could not have been written is not there. */
+static void restore_masked(struct lapic *l, const struct lapic_state *s)
+{
+	static const uint8_t lvt_reg[LVT_COUNT] = {
+		[LVT_TIMER] = REG_LVT_TIMER, [LVT_THERMAL] = REG_LVT_THERMAL, [LVT_PERF] = REG_LVT_PERF,
+		[LVT_LINT0] = REG_LVT_LINT0, [LVT_LINT1] = REG_LVT_LINT1, [LVT_ERROR] = REG_LVT_ERROR,
+	};
+
+	l->s = *s;
+	l->s.tpr &= 0xff;
+	l->s.ldr &= rows[REG_LDR].writable;
+	l->s.dfr |= (uint32_t)MASK(27, 0);
+	l->s.svr &= row_writable(l, &rows[REG_SVR]);
+	l->s.timer_divide &= rows[REG_TIMER_DIVIDE].writable;
+	for (unsigned i = 0; i < LVT_COUNT; i++)
+		l->s.lvt[i] = lvt_value(l, s->lvt[i] & row_writable(l, &rows[lvt_reg[i]]));
+	l->s.irr[0] &= ~(uint32_t)MASK(APIC_FIRST_VECTOR - 1, 0);
+	l->s.isr[0] &= ~(uint32_t)MASK(APIC_FIRST_VECTOR - 1, 0);
+	l->s.events &= 0xff00u | LAPIC_EV_NMI | LAPIC_EV_INIT | LAPIC_EV_SIPI | LAPIC_EV_SMI | LAPIC_EV_EXTINT;
+	l->s.lint0 = s->lint0 != 0;
+}
+
+bool lapic_restore(void *dev, const void *state)
+{
+	const struct lapic_state *s = state;
+	uint64_t mode = s->base & (APIC_BASE_EN | APIC_BASE_EXTD);
+	struct lapic *l = dev;
+
+	if (s->id != l->cfg.id || mode == APIC_BASE_EXTD || (mode & APIC_BASE_EXTD && !l->cfg.x2apic) ||
+	    s->base & (MASK(7, 0) | BIT(9)) || (l->cfg.phys_bits < 64 && s->base >> l->cfg.phys_bits))
+		return false;
+	if (s->timer_zero > clock_ticks(&l->bus, clock_now()) + BUS_SECONDS)
+		return false;
+	restore_masked(l, s);
+	lapic_timer_restore(l);
+	vcpu_notify(l->vcpu);
 	return true;
 }

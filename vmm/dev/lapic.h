@@ -86,6 +86,8 @@ bool lapic_init(struct lapic *l, struct irqchip *chip, struct vcpu *v, const str
 /* Reset.  With @init, as by an INIT: the mode (IA32_APIC_BASE) and the ID stay. */
 void lapic_reset(struct lapic *l, bool init);
 
+bool lapic_restore(void *dev, const void *state) MUST_USE;
+
 /*
  * What the firmware of a PC leaves on the bootstrap CPU ("virtual wire"): enabled, LINT0 = ExtINT (the PIC), LINT1 = NMI.
  * For loaders that start a guest without firmware; call after lapic_reset(l, false).

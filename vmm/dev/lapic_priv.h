@@ -54,6 +54,7 @@ void lapic_timer_lvt_write(struct lapic *l, uint32_t lvt);
 void lapic_timer_start(struct lapic *l, uint32_t initial);
 void lapic_timer_divide_write(struct lapic *l, uint32_t divide);
 uint32_t lapic_timer_count(struct lapic *l);
+void lapic_timer_restore(struct lapic *l);
 
 /* lapic_ipi.c */
 uint32_t lapic_ldr(const struct lapic *l);

@@ -168,3 +168,16 @@ void lapic_set_tsc_offset(struct lapic *l, uint64_t offset)
 	if (l->s.tsc_deadline)
 		lapic_tsc_deadline_write(l, l->s.tsc_deadline);
 }
+
+/* The state is another APIC's: derive when it fires, which may have been a while ago. */
+void lapic_timer_restore(struct lapic *l)
+{
+	if (counts(l)) {
+		timer_schedule(l);
+		return;
+	}
+	l->s.timer_zero = 0;
+	l->s.timer_fire = TIMER_NEVER;
+	if (l->s.tsc_deadline)
+		lapic_tsc_deadline_write(l, l->s.tsc_deadline);
+}

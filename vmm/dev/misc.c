@@ -71,6 +71,15 @@ void misc_reset(struct misc *m)
 	m->s = (struct misc_state){ .port92 = PORT92_A20 };
 }
 
+bool misc_restore(void *dev, const void *state)
+{
+	struct misc *m = dev;
+
+	m->s = *(const struct misc_state *)state;
+	m->s.port92 &= PORT92_WRITABLE;
+	return true;
+}
+
 void misc_init(struct misc *m, const struct dev_env *env)
 {
 	*m = (struct misc){ .env = *env };

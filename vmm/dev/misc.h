@@ -23,5 +23,6 @@ extern const struct bus_ops misc_apm_ops;	/* 2 ports from B2h */
 
 void misc_init(struct misc *m, const struct dev_env *env);
 void misc_reset(struct misc *m);
+bool misc_restore(void *dev, const void *state) MUST_USE;
 
 #endif

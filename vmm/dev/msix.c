@@ -23,6 +23,17 @@ void msix_reset(struct msix *m)
 	m->pending = 0;
 }
 
+void msix_restore(struct msix *m, const struct msix *from)
+{
+	for (unsigned i = 0; i < m->count; i++) {
+		m->entry[i] = from->entry[i];
+		m->entry[i].addr &= ~3ull;
+		m->entry[i].control &= ENTRY_MASKED;
+	}
+	m->pending = from->pending & (m->count < 32 ? (1u << m->count) - 1 : UINT32_MAX);
+	msix_control_changed(m);
+}
+
 static uint32_t control(const struct msix *m)
 {
 	return pci_cfg_read(m->func, m->cap + CONTROL, 2);

@@ -31,6 +31,8 @@ struct msix {
 /* @count vectors of @f, whose capability is at @cap.  All masked. */
 void msix_init(struct msix *m, struct pci_func *f, unsigned cap, unsigned count);
 void msix_reset(struct msix *m);
+/* The table of @from, out of a record; its configuration space is restored already. */
+void msix_restore(struct msix *m, const struct msix *from);
 /* The guest has switched MSI-X on: INTx is not used. */
 bool msix_enabled(const struct msix *m);
 /* Send the message of @vector, now or when it is unmasked; ignored when there is no such vector. */

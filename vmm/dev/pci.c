@@ -2,6 +2,7 @@
 /* PCI bus 0: the two configuration mechanisms, the host bridge, the reset control register and INTx lines. */
 #include <dev/pci_cfg.h>
 #include "irqchip.h"
+#include "record.h"
 #include "upcall.h"
 
 #define ADDRESS_ENABLE		BIT(31)
@@ -174,6 +175,26 @@ void pci_reset(struct pci *p)
 		pci_intx_set(p->func[i], false);
 		pci_cfg_reset(p->func[i]);
 	}
+}
+
+bool pci_restore(void *dev, const void *state)
+{
+	const struct pci_state *s = state;
+	struct pci *p = dev;
+
+	p->s.address = s->address & ADDRESS_WRITABLE;
+	p->s.reset_control = s->reset_control & RESET_WRITABLE;
+	return true;
+}
+
+/* The level of its INTx pin is the device's to drive again. */
+bool pci_func_restore(void *dev, const void *state)
+{
+	const struct pci_func *s = state;
+	struct pci_func *f = dev;
+
+	pci_cfg_restore(f, s->cfg);
+	return true;
 }
 
 void pci_init(struct pci *p, const struct dev_env *env, struct bus *pio, struct bus *mmio)

@@ -82,6 +82,9 @@ extern const struct bus_ops pci_ecam_ops;	/* dev = struct pci, up to 4 bytes wid
 
 void pci_init(struct pci *p, const struct dev_env *env, struct bus *pio, struct bus *mmio);
 void pci_reset(struct pci *p);
+/* The bus without its functions, and one of these. */
+bool pci_restore(void *dev, const void *state) MUST_USE;
+bool pci_func_restore(void *dev, const void *state) MUST_USE;
 /* Put @f, whose memory stays the caller's, on the bus.  False: devfn taken or bus full. */
 bool pci_add(struct pci *p, struct pci_func *f) MUST_USE;
 /*

@@ -144,3 +144,10 @@ void pci_cfg_write(struct pci_func *f, unsigned reg, unsigned size, uint32_t val
 	if (f->ops && f->ops->cfg_wrote)
 		f->ops->cfg_wrote(f, reg, size);
 }
+
+void pci_cfg_restore(struct pci_func *f, const uint8_t cfg[PCI_CFG_SIZE])
+{
+	for (unsigned i = 0; i < PCI_CFG_SIZE; i++)
+		f->cfg[i] = (uint8_t)((f->cfg[i] & ~f->writable[i]) | (cfg[i] & f->writable[i]));
+	bars_update(f);
+}

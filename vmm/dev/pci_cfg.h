@@ -32,6 +32,9 @@ void pci_cfg_set(struct pci_func *f, unsigned reg, unsigned size, uint32_t val);
 /* As the guest writes: masks apply, BARs move, the device is told. */
 void pci_cfg_write(struct pci_func *f, unsigned reg, unsigned size, uint32_t val);
 
+/* What the guest could have written, out of the registers @cfg of another one; the device is not told. */
+void pci_cfg_restore(struct pci_func *f, const uint8_t cfg[PCI_CFG_SIZE]);
+
 /* In pci.c: drive the line of @f again after its command register changed. */
 void pci_intx_update(struct pci_func *f);
 

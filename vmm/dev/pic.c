@@ -99,6 +99,22 @@ static void pic_update(struct pic *p)
 	irqchip_pic_changed(p->chip, intr);
 }
 
+bool pic_restore(void *dev, const void *state)
+{
+	const struct pic_state *s = state;
+	struct pic *p = dev;
+
+	for (unsigned i = 0; i < 2; i++) {
+		if (s[i].lowest > 7 || s[i].icw == 1 || s[i].icw > 4 || s[i].elcr & (uint8_t)~elcr_writable[i])
+			return false;
+		p->s[i] = s[i];
+	}
+	/* Tell the CPUs, whatever they have been told. */
+	p->intr = requested(&p->s[MASTER], true) == NONE;
+	pic_update(p);
+	return true;
+}
+
 void pic_line_set(struct pic *p, unsigned irq, bool level)
 {
 	if (irq >= 16 || irq == CASCADE)

@@ -29,6 +29,8 @@ extern const struct bus_ops pic_master_ops, pic_slave_ops, pic_elcr_ops;	/* 2 po
 
 void pic_init(struct pic *p, struct irqchip *chip);
 void pic_reset(struct pic *p);
+/* Make it what @state, a struct pic_state[2] out of a record, says; as all restore functions, false: that is impossible. */
+bool pic_restore(void *dev, const void *state) MUST_USE;
 /* Input @irq 0 ... 15; input 2 belongs to the cascade and is ignored. */
 void pic_line_set(struct pic *p, unsigned irq, bool level);
 /* The CPU's acknowledge: vector, the spurious one (input 7) if no request is left. */

@@ -8,6 +8,7 @@
 #include <dev/pit.h>
 #include <rt/time.h>
 #include "irqchip.h"
+#include "record.h"
 
 #define CONTROL_BCD	BIT(0)
 #define CONTROL_MODE(c)	((c) >> 1 & 7u)
@@ -324,4 +325,34 @@ void pit_init(struct pit *p, const struct dev_env *env)
 	clock_rate_init(&p->rate, env->tsc_hz, PIT_HZ);
 	timer_init(&p->timer, pit_fire);
 	pit_reset(p);
+}
+
+static bool channel_restore(struct pit_channel *c, const struct pit_channel *s, uint64_t now)
+{
+	if (s->start > now || s->frozen > now || !s->reload || s->reload > 0x10000 || s->latched > 2 || s->control > 0x3f)
+		return false;
+	*c = *s;
+	c->status_latched = record_bool(&s->status_latched);
+	c->write_high = record_bool(&s->write_high);
+	c->read_high = record_bool(&s->read_high);
+	c->gate = record_bool(&s->gate);
+	c->loaded = record_bool(&s->loaded);
+	c->running = record_bool(&s->running);
+	return true;
+}
+
+/* An edge that fell into the gap must not be lost; one too many does no harm. */
+bool pit_restore(void *dev, const void *state)
+{
+	const struct pit_state *s = state;
+	uint64_t now = clock_now();
+	struct pit *p = dev;
+
+	for (unsigned i = 0; i < 3; i++)
+		if (!channel_restore(&p->s.ch[i], &s->ch[i], clock_ticks(&p->rate, now)))
+			return false;
+	p->s.port61 = s->port61 & PORT61_WRITABLE;
+	if (p->s.ch[0].running)
+		timer_arm(p->env.timers, &p->timer, now);
+	return true;
 }

@@ -42,5 +42,6 @@ extern const struct bus_ops pit_port61_ops;	/* 1 port */
 
 void pit_init(struct pit *p, const struct dev_env *env);
 void pit_reset(struct pit *p);
+bool pit_restore(void *dev, const void *state) MUST_USE;
 
 #endif

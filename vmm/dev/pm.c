@@ -3,6 +3,7 @@
 #include <dev/pm.h>
 #include <rt/time.h>
 #include "irqchip.h"
+#include "record.h"
 #include "upcall.h"
 
 #define STS_TMR		0x0001
@@ -129,6 +130,23 @@ void pm_reset(struct pm *p)
 
 	p->s = (struct pm_state){ .sci = sci, .tmr_synced = ticks_now(p) };
 	pm_update(p);
+}
+
+bool pm_restore(void *dev, const void *state)
+{
+	const struct pm_state *s = state;
+	struct pm *p = dev;
+
+	if (s->tmr_synced > ticks_now(p))
+		return false;
+	p->s = *s;
+	p->s.sts &= EVENTS;
+	p->s.en &= EVENTS;
+	p->s.cnt &= CNT_WRITABLE;
+	p->s.sci = record_bool(&s->sci);
+	irq_line_set(p->env.chip, GSI_SCI, p->s.sci);
+	pm_update(p);
+	return true;
 }
 
 void pm_init(struct pm *p, const struct dev_env *env)

@@ -42,6 +42,7 @@ extern const struct bus_ops pm_ops;		/* PM_LEN ports, up to 4 bytes wide, dev = 
 
 void pm_init(struct pm *p, const struct dev_env *env);
 void pm_reset(struct pm *p);
+bool pm_restore(void *dev, const void *state) MUST_USE;
 /* The power button was pressed: an ACPI operating system shuts down.  Device lock held. */
 void pm_power_button(struct pm *p);
 

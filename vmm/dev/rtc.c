@@ -9,6 +9,7 @@
 #include <dev/rtc.h>
 #include <rt/time.h>
 #include "irqchip.h"
+#include "record.h"
 
 enum rtc_reg {
 	RTC_SEC = 0, RTC_SEC_ALARM, RTC_MIN, RTC_MIN_ALARM, RTC_HOUR, RTC_HOUR_ALARM, RTC_WDAY, RTC_MDAY, RTC_MONTH,
@@ -353,6 +354,22 @@ void rtc_reset(struct rtc *r)
 	flags_sync(r, ticks_now(r));
 	r->s.ram[RTC_C] = 0;
 	timer_cancel(&r->timer);
+}
+
+bool rtc_restore(void *dev, const void *state)
+{
+	const struct rtc_state *s = state;
+	struct rtc *r = dev;
+	uint64_t now = ticks_now(r);
+
+	if (s->base > s->synced || s->synced > now || s->base_time < 0 || s->base_time > (int64_t)BIT(40))
+		return false;
+	r->s = *s;
+	r->s.irq = record_bool(&s->irq);
+	irq_line_set(r->env.chip, GSI_RTC, r->s.irq);
+	flags_sync(r, now);
+	schedule(r);
+	return true;
 }
 
 void rtc_init(struct rtc *r, const struct dev_env *env, int64_t unix_time)

@@ -31,6 +31,7 @@ extern const struct bus_ops rtc_ops;		/* 4 ports from 70h, byte wide, dev = stru
 void rtc_init(struct rtc *r, const struct dev_env *env, int64_t unix_time);
 /* Interrupts off; the time and the memory stay. */
 void rtc_reset(struct rtc *r);
+bool rtc_restore(void *dev, const void *state) MUST_USE;
 /* Describe RAM in the CMOS bytes that firmware and old loaders read: bytes below and from 4 GiB on. */
 void rtc_set_memory(struct rtc *r, uint64_t below_4g, uint64_t above_4g);
 

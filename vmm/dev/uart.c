@@ -8,6 +8,7 @@
 #include <dev/uart.h>
 #include <rt/time.h>
 #include "irqchip.h"
+#include "record.h"
 #include "upcall.h"
 
 enum { RBR_THR_DLL = 0, IER_DLM = 1, IIR_FCR = 2, LCR = 3, MCR = 4, LSR = 5, MSR = 6, SCR = 7 };
@@ -385,6 +386,30 @@ void uart_reset(struct uart *u)
 	timer_cancel(&u->timer);
 	update_irq(u);
 	rx_space(u);
+}
+
+/* The backend is a new one: it is told of room, and asked whether it has some. */
+bool uart_restore(void *dev, const void *state)
+{
+	const struct uart_state *s = state;
+	struct uart *u = dev;
+	bool timed_out = record_bool(&s->rx_timeout);
+
+	if (s->rx_head >= UART_FIFO || s->rx_count > UART_FIFO || s->tx_head >= UART_FIFO || s->tx_count > UART_FIFO)
+		return false;
+	u->s = *s;
+	u->s.fcr &= FCR_KEPT;
+	u->s.mcr &= MCR_WRITABLE;
+	u->s.lsr = (uint8_t)((u->s.lsr & ~LSR_DR) | (u->s.rx_count ? LSR_DR : 0));
+	u->s.thre_irq = record_bool(&s->thre_irq);
+	u->s.irq = record_bool(&s->irq);
+	u->s.rx_refused = true;
+	rx_timer(u);
+	u->s.rx_timeout = timed_out;
+	irq_line_set(u->env.chip, u->gsi, u->s.irq);
+	update_irq(u);
+	rx_space(u);
+	return true;
 }
 
 void uart_init(struct uart *u, const struct dev_env *env, unsigned port, unsigned gsi)

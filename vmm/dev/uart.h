@@ -40,6 +40,7 @@ extern const struct bus_ops uart_ops;		/* 8 ports, byte wide, dev = struct uart 
 /* @port: number handed to the upcalls (0 = COM1); @gsi: its line. */
 void uart_init(struct uart *u, const struct dev_env *env, unsigned port, unsigned gsi);
 void uart_reset(struct uart *u);
+bool uart_restore(void *dev, const void *state) MUST_USE;
 /* A byte from the outside.  False: no room; the byte was not taken and vm_uart_rx_space() will follow.  Device lock held. */
 bool uart_rx(struct uart *u, uint8_t byte);
 /* The backend has room again after vm_uart_tx() returned false.  Device lock held. */

@@ -111,6 +111,10 @@ static void child_load_segment(struct child *c, const void *elf, const struct el
 
 	if (!e)
 		return;
+	if (s->flags & ELF_W) {
+		c->data = c->extent_count - 1;
+		c->data_addr = first;
+	}
 	child_fill(c, e, s->vaddr - first, (const char *)elf + s->offset, s->filesz);
 	child_map(c, first, e, 0, size,
 		  TV_MAP_READ | (s->flags & ELF_W ? TV_MAP_WRITE : 0) | (s->flags & ELF_X ? TV_MAP_EXEC : 0));
@@ -153,12 +157,12 @@ void child_load(struct child *c, const struct tv_root_module *m)
 		child_load_segment(c, elf, &l.segment[i]);
 }
 
-void child_area(struct child *c, const char *name, uint64_t addr, const struct extent *e)
+void child_area(struct child *c, const char *name, uint64_t addr, const struct extent *e, uint32_t rights)
 {
 	struct tv_start_area *a = &c->start.area[c->start.area_count];
 
 	RT_CHECK(c->start.area_count < TV_START_AREAS);
-	child_map(c, addr, e, 0, e->size, TV_MAP_READ | TV_MAP_WRITE);
+	child_map(c, addr, e, 0, e->size, rights);
 	a->addr = addr;
 	a->size = e->size;
 	str_copy(a->name, sizeof(a->name), name);
@@ -170,7 +174,7 @@ void child_heap(struct child *c, uint64_t size)
 	const struct extent *e = child_memory(c, size);
 
 	if (e)
-		child_area(c, "heap", CHILD_HEAP, e);
+		child_area(c, "heap", CHILD_HEAP, e, TV_MAP_READ | TV_MAP_WRITE);
 }
 
 uint32_t child_give(struct child *c, const char *name, uint64_t sel, uint32_t rights, uint64_t base, uint64_t size)
@@ -233,6 +237,36 @@ bool child_start(struct child *c, const void *config, size_t size)
 	child_fill(c, e, 0, &c->start, sizeof(c->start));
 	child_map(c, CHILD_START, e, 0, PAGE_SIZE, TV_MAP_READ);
 	return !c->wrong && child_check(c, sys_thread_start(child_thread_sel(c, 0)), "starting its thread");
+}
+
+bool child_unload(struct child *c, struct extent *data, uint64_t *addr)
+{
+	for (unsigned i = 0; i < c->thread_count; i++)
+		child_check(c, sys_thread_suspend(child_thread_sel(c, i)), "stopping a thread");
+	child_check(c, sys_mem_unmap(child_domain(c), TV_USER_MIN, TV_USER_MAX - TV_USER_MIN), "taking its memory away");
+	if (!c->wrong && !c->data_addr)
+		child_fail(c, "its program has no memory of its own");
+	if (c->wrong)
+		return false;
+	*data = c->extent[c->data];
+	*addr = c->data_addr;
+	c->extent[c->data] = c->extent[--c->extent_count];
+	while (c->extent_count)
+		mem_give_back(&c->extent[--c->extent_count]);
+	c->start.area_count = 0;
+	c->data_addr = 0;
+	return true;
+}
+
+void child_threads_again(struct child *c)
+{
+	for (unsigned i = 0; i < c->thread_count; i++) {
+		uint64_t top = CHILD_STACKS + (i + 1) * CHILD_STACK_STEP;
+
+		if (child_stack(c, i))
+			child_check(c, sys_thread_reset(child_thread_sel(c, i), c->entry, top, CHILD_START + i),
+				    "beginning anew with a thread");
+	}
 }
 
 /* What is not there any more, or never was, answers TV_ECAP. */

@@ -31,6 +31,8 @@
 #define CHILD_STACK_STEP (2 * CHILD_STACK)
 #define CHILD_HEAP	0x28000000ull
 #define CHILD_SHARED	0x30000000ull
+#define CHILD_RECORD	0x31000000ull
+#define CHILD_OLD	0x32000000ull
 #define CHILD_PROGRAM_END CHILD_START	/* where a program must end                 */
 
 struct child {
@@ -41,6 +43,8 @@ struct child {
 	enum tv_err err;		/* what the kernel said to it; TV_OK: nothing                 */
 	unsigned thread_count;
 	uint64_t entry;
+	unsigned data;			/* which of @extent is its writable segment ...               */
+	uint64_t data_addr;		/* ... and where that is; 0: it has none                      */
 	unsigned extent_count;
 	struct extent extent[CHILD_EXTENTS];	/* its private memory                         */
 	struct tv_start start;
@@ -63,8 +67,8 @@ uint64_t child_sched_sel(const struct child *c, unsigned index);
 void child_begin(struct child *c, unsigned slot, const char *name, uint64_t quota, unsigned end_bit);
 /* Load the ELF file that the boot module @m is. */
 void child_load(struct child *c, const struct tv_root_module *m);
-/* Memory @e, which root keeps, appears writable at @addr as area @name. */
-void child_area(struct child *c, const char *name, uint64_t addr, const struct extent *e);
+/* Memory @e, which root keeps, appears with @rights (TV_MAP_*) at @addr as area @name. */
+void child_area(struct child *c, const char *name, uint64_t addr, const struct extent *e, uint32_t rights);
 /* A heap of @size bytes, the area "heap". */
 void child_heap(struct child *c, uint64_t size);
 /* Derive capability @name from @sel; @base, @size as in sys_cap_derive().  Returns the selector in the child. */
@@ -73,6 +77,14 @@ uint32_t child_give(struct child *c, const char *name, uint64_t sel, uint32_t ri
 uint32_t child_thread(struct child *c, const struct child_limits *limits);
 /* Write the start page with @config of @size bytes and start thread 0.  False: see @wrong. */
 bool child_start(struct child *c, const void *config, size_t size) MUST_USE;
+/*
+ * Stop its threads and take its memory away; the domain stays with all that the kernel keeps for it, capabilities included.  Then
+ * child_load(), child_area() ... and child_threads_again() make a new program of it.  *@data, whose address was *@addr, becomes the memory
+ * of its writable segment, which is the caller's from here on.  False: see @wrong.
+ */
+bool child_unload(struct child *c, struct extent *data, uint64_t *addr) MUST_USE;
+/* Each thread gets a new stack and begins anew; all but the first one wait to be started. */
+void child_threads_again(struct child *c);
 /* Destroy everything; safe on a child that was never begun. */
 void child_end(struct child *c);
 

@@ -226,6 +226,18 @@ static void cmd_restart(unsigned count, char **word)
 		shell_wait(v, VM_RUNNING);
 }
 
+/* As if the monitor had failed. */
+static void cmd_restart_monitor(unsigned count, char **word)
+{
+	struct vm *v = shell_vm(word[1]);
+
+	(void)count;
+	if (v && v->phase != VM_RUNNING)
+		shell_print("%s: it does not run", v->config->name);
+	else if (v)
+		vm_monitor_failed(v, "restarted by hand");
+}
+
 static void finish(unsigned count, char **word, enum system_end end)
 {
 	if (count > 1 && !str_equal(word[1], "--force"))
@@ -253,6 +265,7 @@ const struct command commands[] = {
 	{ "stop",     "VM [--force]", "press its power button; --force: destroy it at once",     1, 2, cmd_stop },
 	{ "start",    "VM",           "start a VM that has stopped",                             1, 1, cmd_start },
 	{ "restart",  "VM [--force]", "stop it and start it again",                              1, 2, cmd_restart },
+	{ "restart-monitor", "VM",   "start its monitor anew; the guest goes on",                1, 1, cmd_restart_monitor },
 	{ "log",      "[VM]",         "show the log of the kernel, or of a VM's monitor",        0, 1, cmd_log },
 	{ "dump",     "VM",           "write the guest's registers to its monitor's log",        1, 1, cmd_dump },
 	{ "poweroff", "[--force]",    "stop all VMs and switch the machine off",                 0, 1, cmd_poweroff },
@@ -268,7 +281,7 @@ static void cmd_help(unsigned count, char **word)
 	(void)count;
 	(void)word;
 	for (unsigned i = 0; i < command_count; i++)
-		shell_print("  %-9s%-13s  %s", commands[i].name, commands[i].args, commands[i].help);
+		shell_print("  %-16s%-13s %s", commands[i].name, commands[i].args, commands[i].help);
 	shell_print("A VM is given by its name or number; status and restart also know the driver " DRIVER_SERIAL ".");
 	shell_print("%s h lists the keys of the console.", console_key(&root.console, key));
 }

@@ -78,6 +78,7 @@ static const struct config_prop vm_props[] = {
 	  .min = 1, .max = CONFIG_RESTARTS },
 	{ .name = "watchdog-ms", .kind = PROP_U32, .offset = offsetof(struct config_vm, watchdog_ms),
 	  .max = CONFIG_MAX_WATCHDOG },
+	{ .name = "resume", .kind = PROP_U32, .offset = offsetof(struct config_vm, resume), .max = 1 },
 	{ .name = "cpu-list", .kind = PROP_LIST, .offset = offsetof(struct config_vm, cpu_list), .max = CONFIG_CPUS - 1 },
 	{ .name = "exclusive", .kind = PROP_U32, .offset = offsetof(struct config_vm, exclusive), .max = 1 },
 	{ .name = "autostart", .kind = PROP_U32, .offset = offsetof(struct config_vm, autostart), .max = 1 },
@@ -222,7 +223,8 @@ static void vm_read(struct config_at at, int node, struct config *c)
 
 	struct config_vm *vm = &c->vm[c->vm_count];
 
-	*vm = (struct config_vm){ .cpus = 1, .priority = 100, .autostart = 1, .restart_limit = CONFIG_RESTART_LIMIT };
+	*vm = (struct config_vm){ .cpus = 1, .priority = 100, .autostart = 1, .restart_limit = CONFIG_RESTART_LIMIT,
+				  .resume = 1 };
 	if (config_node_read(&at, node, vm_props, vm) && modules_read(&at, node, vm) && vm_check(&at, c, vm))
 		c->vm_count++;
 	else

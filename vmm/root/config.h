@@ -33,6 +33,7 @@ struct config_vm {
 	uint32_t restart;		/* enum config_restart                                       */
 	uint32_t restart_limit;		/* 1 ... CONFIG_RESTARTS within POLICY_WINDOW_S              */
 	uint32_t watchdog_ms;		/* its monitor must show signs of life so often; 0: no watch */
+	uint32_t resume;		/* 0 or 1: a new monitor goes on with the guest of one that failed */
 	struct config_list cpu_list;	/* CPUs of the machine: virtual CPU n runs on entry n % count; none: root chooses */
 	uint32_t exclusive;		/* 0 or 1: nobody else runs on these                         */
 	uint32_t autostart;		/* 0 or 1                                                    */

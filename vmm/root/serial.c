@@ -85,7 +85,7 @@ static bool serial_spawn(void)
 	shared_renew();
 	child_begin(&child, ROOT_CHILD_SERIAL, SERIAL_NAME, SERIAL_QUOTA, ROOT_BIT_SERIAL_END);
 	child_load(&child, module);
-	child_area(&child, "shared", CHILD_SHARED, &shared_extent);
+	child_area(&child, "shared", CHILD_SHARED, &shared_extent, TV_MAP_READ | TV_MAP_WRITE);
 	child_give(&child, "ntfn", child_ntfn(&child), TV_RIGHT_WAIT | TV_RIGHT_CONTROL, 0, 0);
 	child_give(&child, "root", ROOT_SEL_NTFN, TV_RIGHT_SIGNAL, config.root_signal, 0);
 	child_give(&child, "irqs", TV_SEL_IRQS, TV_RIGHT_USE, COM1_GSI, 1);

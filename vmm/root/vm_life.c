@@ -29,6 +29,7 @@ void vm_init(struct vm *v, const struct config_vm *config, unsigned index)
 	v->input = vm_ring_input(v->shared);
 	v->output = vm_ring_output(v->shared);
 	v->log = vm_ring_log(v->shared);
+	vm_record_init(v);
 	v->log_text = mem_keep(VM_LOG_KEPT, &e);
 	event_timer_init(&v->timer, vm_timer, v);
 	event_timer_init(&v->watchdog, vm_watchdog, v);
@@ -50,7 +51,7 @@ static void vm_signalled(void *arg)
 
 	vm_look(v);
 	if (v->phase == VM_RUNNING && vm_is_broken(v))
-		vm_ended(v, VM_EXIT_MONITOR, "it has broken the protocol of the console");
+		vm_monitor_failed(v, "it has broken the protocol of the console");
 	term_run();
 }
 
@@ -135,6 +136,7 @@ static void vm_prepared(struct vm *v)
 	ring_init(&v->shared->input);
 	ring_init(&v->shared->output);
 	ring_init(&v->shared->log);
+	vm_record_renew(v);
 	console_restarted(&root.console, v->index + 1);
 	v->ended = v->ran = false;
 	v->starts++;
@@ -164,6 +166,7 @@ void vm_ended(struct vm *v, enum vm_exit exit, const char *reason)
 	vm_drain(v);
 	v->consumed = vm_consumed(v);
 	child_end(&v->child);
+	vm_record_forget(v);
 	event_timer_cancel(&v->timer);
 	event_timer_cancel(&v->watchdog);
 	v->ended = true;
@@ -219,12 +222,13 @@ static void vm_exited(struct vm *v, uint64_t code)
 	for (char *c = reason; *c; c++)
 		if (*c < ' ' || *c > '~')
 			*c = '?';
-	if (code < VM_EXITS) {
+	if (code < VM_EXITS && code != VM_EXIT_MONITOR) {
 		vm_ended(v, (enum vm_exit)code, reason);
 		return;
 	}
-	fmt_buf(reason, sizeof(reason), code == RT_EXIT_PANIC ? "panic (see its log)" : "exit code %lu", code);
-	vm_ended(v, VM_EXIT_MONITOR, reason);
+	if (code != VM_EXIT_MONITOR)
+		fmt_buf(reason, sizeof(reason), code == RT_EXIT_PANIC ? "panic (see its log)" : "exit code %lu", code);
+	vm_monitor_failed(v, reason);
 }
 
 static void vm_faulted(struct vm *v, const struct sys_thread_info *info)
@@ -233,7 +237,7 @@ static void vm_faulted(struct vm *v, const struct sys_thread_info *info)
 
 	fmt_buf(text, sizeof(text), "exception %u, error 0x%x, at 0x%lx, address 0x%lx", (unsigned)(info->fault & 0xffffffff),
 		(unsigned)(info->fault >> 32), info->rip, info->addr);
-	vm_ended(v, VM_EXIT_MONITOR, text);
+	vm_monitor_failed(v, text);
 }
 
 /* A thread of the monitor has stopped: which, and why? */
@@ -245,10 +249,14 @@ static void vm_check(void *arg)
 	for (unsigned i = 0; v->phase == VM_RUNNING && i < v->child.thread_count; i++) {
 		if (sys_thread_info(child_thread_sel(&v->child, i), &info) != TV_OK)
 			continue;
-		if (info.state == TV_THREAD_FAULTED)
+		if (info.state == TV_THREAD_FAULTED) {
 			vm_faulted(v, &info);
-		else if (info.state == TV_THREAD_EXITED && (i == 0 || info.code == RT_EXIT_PANIC))
+			break;
+		}
+		if (info.state == TV_THREAD_EXITED && (i == 0 || info.code == RT_EXIT_PANIC)) {
 			vm_exited(v, info.code);
+			break;
+		}
 	}
 	term_run();
 }

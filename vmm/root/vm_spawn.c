@@ -104,6 +104,32 @@ static void give_threads(struct vm *v, struct vm_config *c)
 		v->child.wrong = "binding its notification";
 }
 
+static void give_areas(struct vm *v)
+{
+	struct child *child = &v->child;
+
+	child_area(child, "shared", CHILD_SHARED, &v->shared_extent, TV_MAP_READ | TV_MAP_WRITE);
+	child_area(child, "record", CHILD_RECORD, &v->record_extent, TV_MAP_READ | TV_MAP_WRITE);
+	if (v->old.size)
+		child_area(child, "old", CHILD_OLD, &v->old, TV_MAP_READ);
+	child_heap(child, MONITOR_HEAP);
+}
+
+bool vm_respawn(struct vm *v)
+{
+	const struct tv_root_module *m = mem_module(MONITOR_MODULE, NULL);
+	static struct vm_config c;
+
+	memcpy(&c, v->child.start.config, sizeof(c));
+	c.generation = v->generation;
+	c.old_addr = v->old_addr;
+	if (m)				/* vm_spawn_check() has seen it */
+		child_load(&v->child, m);
+	give_areas(v);
+	child_threads_again(&v->child);
+	return child_start(&v->child, &c, sizeof(c));
+}
+
 bool vm_spawn(struct vm *v)
 {
 	struct child *child = &v->child;
@@ -119,8 +145,7 @@ bool vm_spawn(struct vm *v)
 	child_begin(child, v->index, v->config->name, monitor_quota(v->config), ROOT_BIT_VM_END + v->index);
 	if (m)				/* vm_spawn_check() has seen it */
 		child_load(child, m);
-	child_area(child, "shared", CHILD_SHARED, &v->shared_extent);
-	child_heap(child, MONITOR_HEAP);
+	give_areas(v);
 	child_give(child, "domain", child_domain(child), TV_RIGHT_MAP, 0, 0);
 	child_give(child, "ntfn", child_ntfn(child), TV_RIGHT_WAIT | TV_RIGHT_CONTROL | TV_RIGHT_SIGNAL, 0, 0);
 	child_give(child, "root", ROOT_SEL_NTFN, TV_RIGHT_SIGNAL, c.root_signal, 0);

@@ -69,7 +69,7 @@ static bool watch(struct vm *v)
 		if (silence < limit)
 			continue;
 		fmt_buf(reason, sizeof(reason), "watchdog: CPU %u has shown no sign of life for %u ms", i, v->config->watchdog_ms);
-		vm_ended(v, VM_EXIT_MONITOR, reason);
+		vm_monitor_failed(v, reason);
 		term_run();
 		return false;
 	}

@@ -15,6 +15,7 @@
 #include <lib/base.h>
 #include <rt/event.h>
 #include <rt/ring.h>
+#include <svc/record.h>
 #include <svc/vm.h>
 
 #include "child.h"
@@ -53,6 +54,14 @@ struct vm {
 	struct ring input, output, log;
 	char *log_text;			/* VM_LOG_KEPT bytes, a ring                               */
 	uint64_t log_end;		/* bytes that ever came in                                 */
+
+	struct record *record;		/* svc/record.h: where its monitor keeps what                 */
+	struct extent record_extent;
+	struct extent old;		/* memory of the monitor before, which the record is about; size 0: none */
+	uint64_t old_addr;		/* where that was in the monitor                           */
+	uint32_t generation;		/* monitors after the first one of this run                */
+	unsigned resumed;		/* how often a new monitor went on with a guest            */
+	struct policy resumes;
 
 	struct extent ram[VM_RAM_PIECES];
 	unsigned ram_count;
@@ -112,6 +121,15 @@ void vm_ended(struct vm *v, enum vm_exit exit, const char *reason);
 /* Its memory is clean, in VM_PREPARING or VM_CLEANING. */
 void vm_scrubbed(struct vm *v);
 
+/* --- vm_resume.c --- */
+
+/* Once for each VM; before each start; when no monitor will go on any more. */
+void vm_record_init(struct vm *v);
+void vm_record_renew(struct vm *v);
+void vm_record_forget(struct vm *v);
+/* The monitor of @v has failed: a new one goes on with the guest if that is wanted and possible, else the VM ends. */
+void vm_monitor_failed(struct vm *v, const char *reason);
+
 /* --- vm_watch.c --- */
 
 /* Ask the threads of its monitor for a sign of life, and for up-to-date counters. */
@@ -127,6 +145,8 @@ void vm_watchdog(void *arg);
 const char *vm_spawn_check(const struct config_vm *config);
 /* Make the domain of @v, whose memory is ready, and start its monitor.  False: v->child.wrong says why. */
 bool vm_spawn(struct vm *v) MUST_USE;
+/* Start the monitor anew in the domain of @v, after child_unload().  False: as above. */
+bool vm_respawn(struct vm *v) MUST_USE;
 
 /* --- vm_scrub.c --- */
 

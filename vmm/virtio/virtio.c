@@ -4,6 +4,8 @@
 
 #include <dev/pci_cfg.h>
 
+#include "record.h"
+
 static void queue_clear(struct virtio *v, unsigned q)
 {
 	vq_reset(&v->queue[q]);
@@ -171,4 +173,37 @@ void virtio_config_changed(struct virtio *v)
 	v->generation++;
 	if (v->status & VIRTIO_DRIVER_OK)
 		virtio_pci_interrupt(v, v->config_vector, VIRTIO_ISR_CONFIG);
+}
+
+/* --- another monitor goes on ----------------------------------------------------------------------------------------- */
+
+#define STATUS_ALL	(VIRTIO_ACKNOWLEDGE | VIRTIO_DRIVER | VIRTIO_DRIVER_OK | VIRTIO_FEATURES_OK | VIRTIO_NEEDS_RESET | VIRTIO_FAILED)
+
+bool virtio_restore(void *dev, const void *state)
+{
+	const struct virtio *s = state;
+	struct virtio *v = dev;
+
+	if (s->accepted & ~v->offered || s->stopping || record_bool(&s->resetting))
+		return false;
+	pci_cfg_restore(&v->func, s->func.cfg);
+	v->accepted = s->accepted;
+	v->feature_select = s->feature_select;
+	v->driver_feature_select = s->driver_feature_select;
+	v->queue_select = s->queue_select;
+	v->config_vector = s->config_vector;
+	v->status = s->status & STATUS_ALL;
+	v->generation = s->generation;
+	for (unsigned q = 0; q < v->queue_count; q++) {
+		v->vector[q] = s->vector[q];
+		if (!vq_restore(&v->queue[q], &s->queue[q]))
+			return false;
+	}
+	msix_restore(&v->msix, &s->msix);
+	if (s->isr)
+		virtio_pci_interrupt(v, VIRTIO_NO_VECTOR, s->isr & (VIRTIO_ISR_QUEUE | VIRTIO_ISR_CONFIG));
+	virtio_kick_all(v);
+	for (unsigned q = 0; q < v->queue_count && virtio_runs(v); q++)
+		virtio_interrupt(v, q);
+	return true;
 }

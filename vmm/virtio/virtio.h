@@ -90,6 +90,9 @@ struct virtio {
 /* Put the device on the bus as function 0 of device @slot.  False: the slot is taken, or there is no room for its BARs. */
 bool virtio_init(struct virtio *v, struct pci *pci, const struct gmem *mem, unsigned slot) MUST_USE;
 
+/* Make it what @state, a struct virtio out of a record, says.  False: impossible. */
+bool virtio_restore(void *dev, const void *state) MUST_USE;
+
 /* Has the driver finished, and is nothing wrong? */
 static inline bool virtio_runs(const struct virtio *v)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Virtqueues: what both kinds of ring have in common. */
+#include "record.h"
 #include "vq_priv.h"
 
 #define DESC_ALIGN	16u
@@ -37,6 +38,27 @@ bool vq_enable(struct vq *q)
 	q->unsignalled = 0;
 	q->avail_wrap = q->used_wrap = true;
 	q->enabled = true;
+	return true;
+}
+
+bool vq_restore(struct vq *q, const struct vq *from)
+{
+	q->size = from->size;
+	q->desc = from->desc;
+	q->driver = from->driver;
+	q->device = from->device;
+	q->packed = record_bool(&from->packed);
+	q->event_idx = record_bool(&from->event_idx);
+	q->indirect = record_bool(&from->indirect);
+	if (!record_bool(&from->enabled))
+		return true;
+	if (from->in_flight || !vq_enable(q) || (q->packed && (from->avail >= q->size || from->used >= q->size)))
+		return false;
+	q->avail = from->avail;
+	q->used = from->used;
+	q->avail_wrap = record_bool(&from->avail_wrap);
+	q->used_wrap = record_bool(&from->used_wrap);
+	q->unsignalled = 1;		/* whether the driver was told of the last one is not known */
 	return true;
 }
 

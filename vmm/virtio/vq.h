@@ -85,6 +85,8 @@ enum vq_got {
 
 /* Begin to use the queue at its addresses.  False: size, alignment or place is wrong, and nothing changed. */
 bool vq_enable(struct vq *q) MUST_USE;
+/* Go on with the queue @from of an old device, out of a record.  Nothing is in flight.  False: it cannot have been one. */
+bool vq_restore(struct vq *q, const struct vq *from) MUST_USE;
 /* Forget everything but @mem; what was popped must not be pushed any more. */
 void vq_reset(struct vq *q);
 

@@ -44,6 +44,7 @@ enum tv_err sys_mem_protect(uint64_t space, uint64_t addr, uint64_t size, uint32
 enum tv_err sys_thread_create(uint64_t dst, uint64_t domain, uint64_t rip, uint64_t rsp, uint64_t arg, uint64_t fs_base);
 enum tv_err sys_thread_start(uint64_t thread);
 enum tv_err sys_thread_suspend(uint64_t thread);
+enum tv_err sys_thread_reset(uint64_t thread, uint64_t rip, uint64_t rsp, uint64_t arg);
 enum tv_err sys_thread_bind(uint64_t thread, uint64_t ntfn);
 enum tv_err sys_thread_info(uint64_t thread, struct sys_thread_info *info);
 NORETURN void sys_thread_exit(uint64_t code);
