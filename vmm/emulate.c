@@ -104,6 +104,9 @@ enum vm_next emulate_failed(struct vcpu *v, enum insn_result result)
 {
 	const struct insn_fault *f = &v->insn.fault;
 
+	/* A page fault loads CR2, and with it the whole group. */
+	if (result == INSN_EXCEPTION && !vcpu_need(v, TV_REGS_CR | TV_REGS_SEG))
+		return VM_NEXT_RUN;
 	if (result == INSN_EXCEPTION)
 		return f->vector == EXC_PF ? inject_page_fault(v, f->error, f->cr2) :
 					     inject_exception(v, f->vector, f->error);
@@ -141,13 +144,23 @@ enum vm_next emulate_insn(struct vcpu *v, const struct insn *in)
 	return emulate_failed(v, result);
 }
 
+/* In 64-bit mode most instructions depend on no segment, and on nothing of CR0 that changes without an exit. */
+static bool needs_code_only(const struct insn *in)
+{
+	return in->mode == INSN_MODE_64 && in->op < INSN_PUSH && in->seg != TV_FS && in->seg != TV_GS &&
+	       in->dst.kind != INSN_OPERAND_SREG && in->src.kind != INSN_OPERAND_SREG;
+}
+
 enum vm_next emulate(struct vcpu *v)
 {
-	struct insn in;
+	uint32_t groups = TV_REGS_CR | TV_REGS_SEG | (v->page->rflags & RFLAGS_TF ? TV_REGS_DR : 0);
 	enum insn_result result;
+	struct insn in;
 
-	if (!vcpu_need(v, TV_REGS_CR | TV_REGS_SEG | (v->page->rflags & RFLAGS_TF ? TV_REGS_DR : 0)))
+	if ((!(v->page->valid & TV_REGS_CODE) || groups & TV_REGS_DR) && !vcpu_need(v, groups))
 		return VM_NEXT_RUN;
 	result = insn_fetch(&v->insn, &in);
+	if ((result != INSN_DONE || !needs_code_only(&in)) && !vcpu_need(v, groups))
+		return VM_NEXT_RUN;
 	return result == INSN_DONE ? emulate_insn(v, &in) : emulate_failed(v, result);
 }

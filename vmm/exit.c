@@ -75,7 +75,7 @@ static const struct {
 	[TV_EXIT_CPUID]	    = { exit_cpuid, INSN },
 	[TV_EXIT_HLT]	    = { exit_hlt, INSN },
 	[TV_EXIT_PIO]	    = { exit_pio, INSN },
-	[TV_EXIT_MMIO]	    = { exit_mmio, TV_REGS_CR | TV_REGS_SEG },
+	[TV_EXIT_MMIO]	    = { exit_mmio, TV_REGS_CODE },
 	[TV_EXIT_RDMSR]	    = { exit_rdmsr, INSN },
 	[TV_EXIT_WRMSR]	    = { exit_wrmsr, INSN },
 	[TV_EXIT_CR]	    = { exit_cr, TV_REGS_CR | TV_REGS_SEG },

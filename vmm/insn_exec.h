@@ -61,7 +61,8 @@ struct insn_memo {
 	struct gwalk_note walk;
 	const volatile insn_word *at;	/* 16 bytes of guest RAM in one page, the instruction among them; NULL: empty */
 	uint64_t bytes[2];		/* which were these                                                      */
-	uint32_t kind;			/* the caller's: an exit kind that @in explains; 0 when it is new        */
+	uint16_t kind;			/* retire.c's: an exit kind that @in explains; 0 when it is new          */
+	uint8_t plain;			/* mmio.c's; 0 when it is new                                            */
 	struct insn in;
 };
 #define INSN_MEMOS	64u

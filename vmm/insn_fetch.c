@@ -125,7 +125,7 @@ static unsigned fetch_noted(struct insn_ctx *c, enum insn_mode mode, struct insn
 	m->cs_base = st->seg[TV_CS].base;
 	m->mode = c->epoch ^ st->cpl;
 	m->cr3 = st->cr3;
-	m->kind = 0;
+	m->kind = m->plain = 0;
 	begin = (linear & PAGE_MASK) - begin;
 	__builtin_memcpy(bytes, (const uint8_t *)m->bytes + begin, WINDOW - begin);
 	return (unsigned)(WINDOW - begin);

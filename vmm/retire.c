@@ -67,7 +67,7 @@ static NOINLINE unsigned decode_length(struct vcpu *v)
 	if (result == INSN_DONE && is_expected(p, in.op)) {
 		m = insn_seen(&v->insn);
 		if (m && p->kind != TV_EXIT_INSN)
-			m->kind = p->kind;
+			m->kind = (uint16_t)p->kind;
 		return in.length;
 	}
 	if (result == INSN_EXCEPTION)
