@@ -13,13 +13,13 @@
 
 #define INSN	BIT(31)		/* the length of the instruction is needed, too */
 
-/* The bound notification was signalled.  Its bits besides root's only say "look again". */
+/* The bound notification was signalled.  Its bits besides those of root and servers only say "look again". */
 static enum vm_next on_kick(struct vcpu *v)
 {
 	uint64_t bits;
 
-	if (sys_ntfn_poll(v->ntfn, &bits) == TV_OK && bits & VM_SIGNAL_ROOT)
-		vm_signal(v->vm);
+	if (sys_ntfn_poll(v->ntfn, &bits) == TV_OK)
+		vm_signals(v->vm, bits);
 	return VM_NEXT_RUN;
 }
 

@@ -25,6 +25,8 @@
 #define HOST_PAGES	VM_HOST_FREE		/* state pages of the vCPUs */
 #define HOST_KERNEL	0x001000000000ull
 #define HOST_MODULE	0x002000000000ull
+#define HOST_DISKS	0x004000000000ull	/* HOST_DISK_STEP apart: the image, then what was written */
+#define HOST_DISK_STEP	0x001000000000ull
 #define HOST_RAM	0x010000000000ull	/* aligned for the largest pages */
 
 #define MODULE_WINDOW	(16 * MIB)		/* of a module, mapped at a time: page tables for all of it could exceed the quota */
@@ -42,6 +44,7 @@ struct setup {
 	const struct vm_config *config;
 	uint64_t domain, space, next_sel;
 	bool again;		/* another monitor had this VM before: its guest goes on */
+	struct vm_disk_place disk[VM_DISKS];
 };
 
 static enum vm_next no_call(const char *what, enum tv_err err)
@@ -128,6 +131,67 @@ static enum tv_err vcpu_notification(struct setup *s, struct vcpu *v, unsigned i
 	}
 	err = notification_make(s, &v->ntfn);
 	return err == TV_OK ? sys_thread_bind(s->config->thread[index], v->ntfn) : err;
+}
+
+/* Map capability @name, @size bytes, to @addr.  NULL after vm_stop(). */
+static uint8_t *disk_part(struct setup *s, const char *kind, unsigned i, uint64_t addr, uint64_t size, uint32_t rights)
+{
+	char name[12];
+	enum tv_err err;
+
+	fmt_buf(name, sizeof(name), "%s%u", kind, i);
+	err = sys_mem_map(s->domain, addr, start_cap(s->start, name), 0, align_up(size, PAGE_SIZE), rights);
+	if (err == TV_OK)
+		return (uint8_t *)addr;
+	(void)vm_stop(&vm, VM_EXIT_MONITOR, "mapping %s failed with status %d", name, (int)err);
+	return NULL;
+}
+
+/* The link to the server of disk @i. */
+static bool disk_link(struct setup *s, unsigned i, const struct vm_disk *d)
+{
+	struct vm_disk_place *p = &s->disk[i];
+	uint64_t size = 0;
+	char name[8];
+
+	fmt_buf(name, sizeof(name), "blk%u", i);
+	p->link = start_area(s->start, name, &size);
+	p->server = (struct vm_port){ start_cap(s->start, name), d->signal };
+	if (p->link && size >= sizeof(*p->link) && p->server.ntfn)
+		return true;
+	(void)vm_stop(&vm, VM_EXIT_MONITOR, "disk %u: no link to its server was given", i);
+	return false;
+}
+
+/* The memory of all disks; it stays mapped. */
+static bool disks_map(struct setup *s)
+{
+	const struct vm_config *c = s->config;
+
+	if (c->disk_count > VM_DISKS)
+		return false;
+	for (unsigned i = 0; i < c->disk_count; i++) {
+		const struct vm_disk *d = &c->disk[i];
+		uint64_t at = HOST_DISKS + 2 * i * HOST_DISK_STEP;
+
+		if (d->server) {
+			if (!disk_link(s, i, d))
+				return false;
+			continue;
+		}
+		if (d->image_size) {
+			s->disk[i].image = disk_part(s, "image", i, at, d->image_size, TV_MAP_READ);
+			if (!s->disk[i].image)
+				return false;
+		}
+		if (!d->read_only) {
+			s->disk[i].data = disk_part(s, "ramdisk", i, at + HOST_DISK_STEP, vm_disk_memory(d->size),
+						    TV_MAP_READ | TV_MAP_WRITE);
+			if (!s->disk[i].data)
+				return false;
+		}
+	}
+	return true;
 }
 
 /* A vCPU with its state page. */
@@ -307,7 +371,8 @@ static bool machine_make(struct setup *s)
 {
 	const struct vm_setup machine = {
 		.shared = vm.shared, .root = vm.root, .info = rt_info(), .config = s->config, .ram = (uint8_t *)HOST_RAM,
-		.host_cpuid = cpuid,
+		.host_cpuid = cpuid, .disk = s->disk,
+		.ntfn = start_cap(s->start, "ntfn"),
 	};
 	struct load_entry entry;
 
@@ -315,7 +380,7 @@ static bool machine_make(struct setup *s)
 		(void)vm_stop(&vm, VM_EXIT_REFUSED, "cpus: %u virtual CPUs; this monitor can run 1 to %u", s->config->cpus, VM_CPUS);
 		return false;
 	}
-	if (!memory_map(s) || !vm_init(&vm, &machine) || !vm_virtio_init(&vm, &machine) ||
+	if (!memory_map(s) || !disks_map(s) || !vm_init(&vm, &machine) || !vm_virtio_init(&vm, &machine) ||
 	    !vm_devices_init(&vm, s->config->devices) || !vcpus_make(s))
 		return false;
 	atomic_store(&vm.shared->status.state, VM_STATE_LOADING);

@@ -196,8 +196,7 @@ static void sleep(struct vcpu *v)
 			      (unsigned long long)v->page->rip);
 	}
 	atomic_store_explicit(&v->where, VCPU_IN_MONITOR, memory_order_relaxed);
-	if (bits & VM_SIGNAL_ROOT)
-		vm_signal(v->vm);
+	vm_signals(v->vm, bits);
 	vcpu_timers_run(v, clock_now());
 }
 

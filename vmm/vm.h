@@ -51,6 +51,7 @@ struct vm {
 	uint64_t features;			/* TV_FEAT_* of the machine */
 	uint64_t memory;			/* bytes of guest RAM */
 
+	void (*signalled)(struct vm *vm, uint64_t bits);	/* servers of devices; NULL: there are none */
 	_Atomic uint32_t stop;			/* VM_RUNNING, or 1 + enum vm_exit */
 };
 #define VM_RUNNING	0u
@@ -61,6 +62,8 @@ struct vm_setup {
 	uint64_t root;
 	const struct tv_info *info;
 	const struct vm_config *config;
+	uint64_t ntfn;			/* of the first thread */
+	const struct vm_disk_place *disk;	/* of each disk of @config */
 	uint8_t *ram;			/* guest RAM, mapped in one piece in guest-address order, the VGA hole included */
 	struct cpuid_regs (*host_cpuid)(uint32_t leaf, uint32_t sub);
 };
@@ -93,6 +96,14 @@ void vm_timers_run(struct vm *vm, uint64_t now);
 
 /* Root's signal: its requests, console input, room for console output (console.c). */
 void vm_signal(struct vm *vm);
+/* The notification of a thread had @bits. */
+static inline void vm_signals(struct vm *vm, uint64_t bits)
+{
+	if (bits & VM_SIGNAL_ROOT)
+		vm_signal(vm);
+	if (unlikely(bits & VM_SIGNAL_DEVICES) && vm->signalled)
+		vm->signalled(vm, bits);
+}
 
 /* Tell root of collected console output: device lock held, or, before a thread sleeps, not held (console.c). */
 void vm_console_init(struct vm *vm);

@@ -23,7 +23,7 @@
 #define TV_START_MAGIC		0x5452545354415254ull	/* "TRTSTART" */
 #define TV_START_VERSION	1u
 
-#define TV_START_CAPS		32u
+#define TV_START_CAPS		56u
 #define TV_START_AREAS		8u
 #define TV_START_CONFIG		2432u
 
@@ -51,8 +51,8 @@ struct tv_start {
 	uint64_t config[TV_START_CONFIG / 8];	/* struct vm_config (svc/vm.h), struct serial_config (svc/serial.h) */
 };
 _Static_assert(offsetof(struct tv_start, cap) == 64, "protocol");
-_Static_assert(offsetof(struct tv_start, area) == 576, "protocol");
-_Static_assert(offsetof(struct tv_start, config) == 832, "protocol");
+_Static_assert(offsetof(struct tv_start, area) == 960, "protocol");
+_Static_assert(offsetof(struct tv_start, config) == 1216, "protocol");
 _Static_assert(sizeof(struct tv_start) <= 4096, "one page");
 
 /* Exit codes that the runtime itself gives; a program's own codes stand in the protocol of its kind (svc/). */

@@ -4,9 +4,9 @@
  * links (rt/link.h), one for each queue.
  *
  * Capabilities and areas in the start pages (rt/start.h), N counting the disks of the client or the clients of the server:
- *   client   diskN    NOTIFICATION  SIGNAL       signal the server: one bit, blk_port.signal
- *            diskN    area                       struct link_shared
- *   server   clientN  NOTIFICATION  SIGNAL       signal the client: one bit, blk_port.signal
+ *   client   blkN     NOTIFICATION  SIGNAL       signal the server: one bit
+ *            blkN     area                       struct link_shared
+ *   server   clientN  NOTIFICATION  SIGNAL       signal the client: one bit
  *            linkN    area                       struct link_shared
  *            memN.K   REGION        READ WRITE   the data memory in pieces, in their order; only READ for a read-only disk is
  *                                                not enough, because what is read goes there

@@ -8,6 +8,11 @@
  *                                                   large), all zero
  *   kernel      REGION         READ                 the kernel module; its first vm_config.kernel_size bytes are the file
  *   module0 ... REGION         READ                 vm_config.module_count further files for the guest, such as its initrd
+ *   image0 ...  REGION         READ                 the module of a disk; its first vm_disk.image_size bytes are the file
+ *   ramdisk0 .. REGION         READ WRITE           memory of a disk that can be written, of vm_disk.size bytes rounded up to 4 KiB,
+ *                                                   and the bits behind it; it is all zero when the VM is started for the first time
+ *                                                   and then keeps what the monitor has put there
+ *   blk0 ...    NOTIFICATION   SIGNAL               the server of a disk that is behind one; area "blk0" ... is its link (svc/blk.h)
  *   ntfn        NOTIFICATION   WAIT CONTROL SIGNAL  bound to thread 0 by root
  *   root        NOTIFICATION   SIGNAL               one bit of root's: signal vm_config.root_signal, no other is allowed
  *   thread0 ... THREAD         CONTROL READ         one for each virtual CPU; all but thread 0 wait to be started and have no
@@ -39,6 +44,7 @@
 #define VM_CPUS			8u		/* virtual CPUs of one VM */
 #define VM_RAM_PIECES		4u
 #define VM_MODULES		4u
+#define VM_DISKS		4u		/* disks in memory of one VM */
 #define VM_CMDLINE		1536u
 #define VM_NAME			32u
 #define VM_MODULE_NAME		64u
@@ -62,6 +68,22 @@ struct vm_module {
 	char name[VM_MODULE_NAME];		/* for messages                                               */
 };
 
+/* A disk, in memory or behind a server. */
+struct vm_disk {
+	uint64_t size;				/* bytes, a multiple of 4 KiB                                 */
+	uint64_t image_size;			/* bytes of the file, 0: the disk begins empty                */
+	uint64_t signal;			/* behind a server: the bit to signal on "blkN"               */
+	uint32_t read_only;			/* 0 or 1                                                     */
+	uint32_t server;			/* 1: behind a server, which says all the rest                */
+	char serial[20];			/* not NUL-terminated if it has 20 characters                 */
+	uint32_t reserved;
+};
+/* Bytes of "ramdiskN": a bit for each 4 KiB stands behind the data. */
+static inline uint64_t vm_disk_memory(uint64_t size)
+{
+	return size + align_up(size / 4096 / 8 + 8, 4096);
+}
+
 /* The configuration in the start page. */
 struct vm_config {
 	uint64_t memory;			/* bytes of guest RAM: sum of the pieces                      */
@@ -82,11 +104,14 @@ struct vm_config {
 	uint64_t old_addr;			/* where the memory in the area "old" was                     */
 	uint32_t generation;			/* 0: begin; n: go on as the n-th monitor after the first one, see svc/record.h */
 	uint32_t reserved;
+	uint32_t disk_count;			/* 0 ... VM_DISKS                                             */
+	uint32_t reserved1;
+	struct vm_disk disk[VM_DISKS];
 };
 _Static_assert(offsetof(struct vm_config, ram) == 48, "protocol");
 _Static_assert(offsetof(struct vm_config, module) == 152, "protocol");
 _Static_assert(offsetof(struct vm_config, name) == 472, "protocol");
-_Static_assert(sizeof(struct vm_config) == 584 + VM_CMDLINE, "protocol");
+_Static_assert(sizeof(struct vm_config) == 584 + VM_CMDLINE + 8 + 56 * VM_DISKS, "protocol");
 _Static_assert(sizeof(struct vm_config) <= TV_START_CONFIG, "fits into the start page");
 
 /* Exit codes of thread 0. */
@@ -116,7 +141,10 @@ enum vm_state {
 #define VM_REQUEST_DUMP		(1u << 3)	/* log the registers of each virtual CPU and the counters    */
 #define VM_REQUEST_BEAT		(1u << 4)	/* vm_shared.beat has changed: each thread shall answer      */
 
-#define VM_SIGNAL_ROOT		(1ull << 0)	/* bit of "ntfn" that root uses; the others are the monitor's */
+#define VM_SIGNAL_ROOT		(1ull << 0)	/* bits of "ntfn": root's,                         */
+#define VM_SIGNAL_DISK(n)	(1ull << (8 + (n)))	/* the server's of disk n,                 */
+#define VM_SIGNAL_NET(n)	(1ull << (16 + (n)))	/* the server's of network port n;         */
+#define VM_SIGNAL_DEVICES	0xffff00ull		/* the other ones are the monitor's        */
 
 #define VM_OUTPUT_DELAY_US	2000u
 

@@ -10,9 +10,9 @@ from conftest import TREE
 DEFAULT = TREE / "examples/default.toml"
 
 
-def log_in(child, name="web"):
+def log_in(child, name="web", cpus=1):
     """Wait for the guest's prompt; it is up as soon as init has printed its banner."""
-    child.expect(rf"Guest {name} is up: Linux 6\.1\.\S+-cloud-amd64, 1 CPU, \d+ MiB\.")
+    child.expect(rf"Guest {name} is up: Linux 6\.1\.\S+-cloud-amd64, {cpus} CPU, \d+ MiB\.")
     child.expect_exact(f"{name}# ")
     return f"{name}# "
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sources: vmm/root/config.c vmm/root/config_prop.c vmm/root/blob.c vmm/rt/fmt.c */
+/* sources: vmm/root/config.c vmm/root/config_disk.c vmm/root/config_prop.c vmm/root/blob.c vmm/rt/fmt.c */
 /* What root accepts as a configuration, and what it says about the rest. */
 #include <root/config.h>
 
@@ -400,6 +400,69 @@ static void a_flipped_byte_never_leads_outside_the_blob(void **state)
 		}
 }
 
+/* --- disks --- */
+
+static void disk(const char *node, const char *image, uint64_t size, uint32_t read_only)
+{
+	fdt_begin_node(blob, node);
+	if (image)
+		fdt_property_string(blob, "image", image);
+	fdt_property_u64(blob, "size", size);
+	fdt_property_u32(blob, "read-only", read_only);
+	fdt_property_string(blob, "serial", "S-1");
+	fdt_end_node(blob);
+}
+
+static void two_disks(void)
+{
+	disk("disk@0", "web.disk0", 0, 1);
+	disk("disk@1", NULL, 8192, 0);
+}
+
+static void the_disks_of_a_vm_are_read_in_their_order(void **state)
+{
+	(void)state;
+	one_vm(two_disks);
+	assert_true(config_read(&c, blob, blob_size, report));
+	assert_string_equal(said, "");
+	assert_int_equal(c.vm[0].disk_count, 2);
+	assert_string_equal(c.vm[0].disk[0].image, "web.disk0");
+	assert_int_equal(c.vm[0].disk[0].read_only, 1);
+	assert_int_equal(c.vm[0].disk[1].size, 8192);
+	assert_string_equal(c.vm[0].disk[1].serial, "S-1");
+}
+
+static void disk_of_nothing(void) { disk("disk@0", NULL, 0, 0); }
+static void disk_not_of_pages(void) { disk("disk@0", NULL, 5000, 0); }
+static void disk_too_large(void) { disk("disk@0", NULL, 65 * GIB, 0); }
+static void disk_read_only_and_empty(void) { disk("disk@0", NULL, 4096, 1); }
+
+static void one_disk_too_many(void)
+{
+	for (unsigned i = 0; i <= VM_DISKS; i++)
+		disk("disk@0", "x", 0, 0);
+}
+
+static void a_vm_with_a_wrong_disk_is_left_out(void **state)
+{
+	static const struct { void (*extra)(void); const char *says; } bad[] = {
+		{ disk_of_nothing, "/vms/vm@0/disk@0: size: expected one" },
+		{ disk_not_of_pages, "/vms/vm@0/disk@0: size: expected a multiple of 4096, found 5000" },
+		{ disk_too_large, "/vms/vm@0/disk@0: size: expected 0 to" },
+		{ disk_read_only_and_empty, "/vms/vm@0/disk@0: read-only: expected an image" },
+		{ one_disk_too_many, "/vms/vm@0: more than 4 disks" },
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_LEN(bad); i++) {
+		one_vm(bad[i].extra);
+		assert_true(config_read(&c, blob, blob_size, report));
+		assert_non_null(strstr(said, bad[i].says));
+		assert_int_equal(c.vm_count, 0);
+		assert_int_equal(c.vm_refused, 1);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -414,6 +477,8 @@ int main(void)
 		cmocka_unit_test(another_compatible_is_refused),
 		cmocka_unit_test(a_truncated_tree_is_refused_at_every_length),
 		cmocka_unit_test(a_flipped_byte_never_leads_outside_the_blob),
+		cmocka_unit_test(the_disks_of_a_vm_are_read_in_their_order),
+		cmocka_unit_test(a_vm_with_a_wrong_disk_is_left_out),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

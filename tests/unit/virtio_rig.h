@@ -99,7 +99,7 @@ static void rig_features(uint64_t features)
 	}
 }
 
-static uint64_t rig_offered(void)
+static __attribute__((unused)) uint64_t rig_offered(void)
 {
 	uint64_t features;
 

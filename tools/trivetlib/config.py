@@ -27,6 +27,7 @@ BUDGET_MIN = 100
 MODULES_MAX = 4                 # VM_MODULES and VM_CMDLINE in include/svc/vm.h
 CMDLINES_MAX = 1535
 KERNELS = "a Linux bzImage for x86-64, a multiboot 1 or 2 kernel, or an ELF kernel with a PVH entry"
+DISK_STEP, DISK_MAX = 4096, 64 << 30
 WATCHDOG_MIN, WATCHDOG_MAX = 1000000, 3600000000
 RESERVED_NAMES = ("shell",)     # console.front = "shell" is the management shell
 TYPES = {"string": "a string", "integer": "a whole number", "boolean": "true or false", "object": "a table",
@@ -37,6 +38,14 @@ TYPES = {"string": "a string", "integer": "a whole number", "boolean": "true or 
 class Module:
     path: Path                  # a file that goes into the guest along with its kernel
     cmdline: str = ""
+
+
+@dataclass
+class Disk:
+    image: Path | None          # None: empty at first
+    size: int                   # bytes, a multiple of 4 KiB
+    read_only: bool
+    serial: str
 
 
 @dataclass
@@ -58,6 +67,7 @@ class Vm:
     resume: bool = True
     watchdog_us: int = 0        # 0: none
     devices: list = field(default_factory=list)         # words of the schema
+    disks: list = field(default_factory=list)
     kernel_info: filetype.BzImage | filetype.Kernel | None = None
 
 
@@ -99,6 +109,11 @@ def over_committed(need, memory):
 
 def dotted(path):
     return ".".join(str(part) for part in path)
+
+
+def memory_needed(system):
+    """Bytes that the virtual machines that start at boot take together, with the disks that they can write."""
+    return sum(vm.memory + sum(disk.size for disk in vm.disks if not disk.read_only) for vm in system.vms if vm.autostart)
 
 
 class _Checker:
@@ -195,6 +210,7 @@ class _Checker:
         vm = Vm(name, memory, kernel, self.modules(key, table), table.get("cmdline", ""), table.get("cpus", 1), table.get("priority", 100),
                 budget, period, table.get("restart", "never"), table.get("autostart", True), table.get("cpu_list", []), table.get("exclusive", False),
                 table.get("restart_limit", 5), table.get("resume", True), self.watchdog(key, table), table.get("devices", []))
+        vm.disks = [self.disk(key + ("disk", index), name, index, disk) for index, disk in enumerate(table.get("disk", []))]
         self.check_cpus(key, vm)
         if kernel:
             self.check_kernel(key, vm)
@@ -223,6 +239,26 @@ class _Checker:
                 self.problem(key + ("modules",), f"{module.path}: is an empty file")
         if isinstance(vm.kernel_info, filetype.BzImage) and len(vm.modules) > 1:
             self.problem(key + ("modules",), f"{len(vm.modules)} modules; a Linux bzImage takes one, its initrd")
+
+    def disk(self, key, name, index, table):
+        image = self.file(key + ("image",), table)
+        read_only, serial = table.get("read_only", False), table.get("serial", f"{name}-disk{index}")
+        size = parse_size(table["size"]) if "size" in table else 0
+        if size % DISK_STEP or size > DISK_MAX:
+            self.problem(key + ("size",), f"{table['size']}: expected a multiple of {format_size(DISK_STEP)}, at most {format_size(DISK_MAX)}")
+        if "image" not in table:
+            if not size:
+                self.problem(key, "expected the key \"image\" or the key \"size\"")
+            elif read_only:
+                self.problem(key + ("read_only",), "an empty disk that cannot be written; expected an image")
+        elif image:
+            there = image.stat().st_size
+            if not there:
+                self.problem(key + ("image",), f"{image}: is empty; expected the image of a disk")
+            elif size and there > size:
+                self.problem(key + ("size",), f"{table['size']}: {image} has {there} bytes, which do not fit")
+            size = size or -(-there // DISK_STEP) * DISK_STEP
+        return Disk(image, size, read_only, serial)
 
     def check_budget(self, key, table):
         if ("budget" in table) != ("period" in table):
@@ -262,7 +298,7 @@ class _Checker:
         """Budgets are promises as well as limits: they must fit into the CPUs there are, and memory into the machine's."""
         for name, text in placement.place(system, system.machine_cpus)[1]:
             self.problem(("vm", name, placement.wrong_key(next(vm for vm in system.vms if vm.name == name))), text)
-        need = sum(vm.memory for vm in system.vms if vm.autostart)
+        need = memory_needed(system)
         if system.machine_memory is not None and need + HYPERVISOR_MEMORY > system.machine_memory:
             self.problem(("machine", "memory"), over_committed(need, system.machine_memory))
 

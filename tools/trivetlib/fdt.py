@@ -6,18 +6,20 @@
 	    vms { vm@0 { name, kernel, cmdline, restart = "..."; memory = /bits/ 64 <bytes>;
 			 cpus, priority, budget-us, period-us, restart-limit, resume, watchdog-ms, exclusive, devices, autostart = <u32>;
 			 cpu-list = <u32> ...;	absent: root chooses
-			 module@0 { image, cmdline = "..."; }; }; };
+			 module@0 { image, cmdline = "..."; };
+			 disk@0 { image, serial = "..."; size = /bits/ 64 <bytes>; read-only = <u32>; }; }; };
 	    drivers { serial { image = "serial.elf"; }; }; };
 
 kernel and image hold names of boot modules."""
 import libfdt
 
 DEVICES = {"test": 1, "pvpanic": 2}     # VM_DEVICE_* of include/svc/vm.h
+SIZE_HINT = 1 << 20     # the library does not make room for what finishing a tree adds
 
 
 def compile_system(system, module_of):
     """The FDT as bytes; @module_of maps the path of a guest's file to the name of its boot module."""
-    tree = libfdt.FdtSw()
+    tree = libfdt.FdtSw(SIZE_HINT)
     tree.finish_reservemap()
     with tree.add_node(""):
         tree.property_string("compatible", "trivet,system-1")
@@ -57,3 +59,10 @@ def add_vm(tree, vm, module_of):
         with tree.add_node(f"module@{index}"):
             tree.property_string("image", module_of[module.path])
             tree.property_string("cmdline", module.cmdline)
+    for index, disk in enumerate(vm.disks):
+        with tree.add_node(f"disk@{index}"):
+            if disk.image:
+                tree.property_string("image", module_of[disk.image])
+            tree.property_u64("size", disk.size)
+            tree.property_u32("read-only", int(disk.read_only))
+            tree.property_string("serial", disk.serial)

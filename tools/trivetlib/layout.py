@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import fdt, filetype, placement
-from .config import HYPERVISOR_MEMORY, TREE, format_size, over_committed
+from .config import HYPERVISOR_MEMORY, TREE, format_size, memory_needed, over_committed
 from .problem import Problem
 
 BUILD = Path(os.environ.get("TRIVET_BUILD", TREE / "build"))     # where `make B=...` has put the programs
@@ -45,6 +45,7 @@ def guest_modules(system):
     names, by_file = {}, {}
     for vm in system.vms:
         files = [("kernel", vm.kernel)] + [(f"module{n}", module.path) for n, module in enumerate(vm.modules)]
+        files += [(f"disk{n}", disk.image) for n, disk in enumerate(vm.disks) if disk.image]
         for kind, path in files:
             names[path] = by_file.setdefault(path.resolve(), f"{vm.name}.{kind}")
     return names
@@ -79,7 +80,7 @@ def machine_memory(system, layout):
     """Memory for the machine: what [machine] says, else a multiple of 256 MiB that holds @system comfortably.  In bytes."""
     if system.machine_memory is not None:
         return system.machine_memory
-    need = sum(vm.memory for vm in system.vms if vm.autostart) + 2 * layout.size() + 256 * MIB
+    need = memory_needed(system) + 2 * layout.size() + 256 * MIB
     return -(-need // (256 * MIB)) * 256 * MIB
 
 
@@ -90,7 +91,7 @@ def machine_cpus(system):
 
 def check_memory(system, memory):
     """Raises a Problem when VMs that start at boot cannot all get their memory from a machine of @memory bytes."""
-    need = sum(vm.memory for vm in system.vms if vm.autostart)
+    need = memory_needed(system)
     if need + HYPERVISOR_MEMORY > memory:
         raise Problem(over_committed(need, memory), system.path)
 
@@ -121,6 +122,9 @@ def report(system, cpus=None):
         for module in vm.modules:
             yield f"  module:  {names[module.path]} = {module.path}: {-(-module.path.stat().st_size >> 10)} KiB {module.cmdline}".rstrip()
         yield f"  cmdline: {vm.cmdline}"
+        for number, disk in enumerate(vm.disks):
+            yield f"  disk {number}:  {format_size(disk.size)}, {'read-only' if disk.read_only else 'writable'}, " \
+                f"{f'{names[disk.image]} = {disk.image}' if disk.image else 'empty at first'}, serial number {disk.serial}"
         for base, size in guest_ram(vm.memory):
             yield f"  memory:  {base:#014x}-{base + size - 1:#014x} {format_size(size)}"
     yield f"memory of all VMs that start at boot: {format_size(sum(vm.memory for vm in system.vms if vm.autostart))}"

@@ -144,6 +144,8 @@ static bool modules_read(const struct config_at *at, int node, struct config_vm 
 	fdt_for_each_subnode(child, at->fdt, node) {
 		const char *name = fdt_get_name(at->fdt, child, NULL);
 
+		if (name && config_is_disk(name))
+			continue;
 		if (!name || strncmp(name, "module@", 7) != 0) {
 			config_error(at, "unknown node \"%.40s\"", name && config_printable(name) ? name : "?");
 			return false;
@@ -225,7 +227,8 @@ static void vm_read(struct config_at at, int node, struct config *c)
 
 	*vm = (struct config_vm){ .cpus = 1, .priority = 100, .autostart = 1, .restart_limit = CONFIG_RESTART_LIMIT,
 				  .resume = 1 };
-	if (config_node_read(&at, node, vm_props, vm) && modules_read(&at, node, vm) && vm_check(&at, c, vm))
+	if (config_node_read(&at, node, vm_props, vm) && modules_read(&at, node, vm) &&
+	    config_disks_read(at, node, vm) && vm_check(&at, c, vm))
 		c->vm_count++;
 	else
 		c->vm_refused++;

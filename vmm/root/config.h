@@ -24,6 +24,15 @@ struct config_module {
 	char args[CONFIG_MODULE_ARGS];	/* its command line                                          */
 };
 
+#define CONFIG_SERIAL		21u	/* of a disk, with NUL */
+
+struct config_disk {
+	char image[VM_MODULE_NAME];	/* name of a boot module; "": the disk begins empty          */
+	uint64_t size;			/* bytes, multiple of 4 KiB; 0: that of the image            */
+	uint32_t read_only;		/* 0 or 1                                                    */
+	char serial[CONFIG_SERIAL];
+};
+
 struct config_vm {
 	char name[VM_NAME];
 	uint64_t memory;		/* bytes, multiple of 4 KiB                                  */
@@ -42,6 +51,8 @@ struct config_vm {
 	unsigned module_count;
 	uint32_t devices;		/* VM_DEVICE_* of svc/vm.h                                   */
 	char cmdline[VM_CMDLINE];
+	unsigned disk_count;
+	struct config_disk disk[VM_DISKS];
 };
 
 #define CONFIG_CPUS		256u	/* of the machine                                    */

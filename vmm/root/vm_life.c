@@ -85,6 +85,8 @@ const char *vm_start(struct vm *v)
 		return v->phase == VM_RUNNING ? "it runs already" : "it is busy starting or ending";
 	wrong = vm_spawn_check(v->config);
 	if (!wrong)
+		wrong = vm_disks_take(v);
+	if (!wrong)
 		wrong = vm_admit(v);
 	if (wrong)
 		return wrong;

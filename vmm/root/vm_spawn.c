@@ -9,7 +9,7 @@
 #include "vms.h"
 
 #define MONITOR_MODULE	"vmm"
-#define MONITOR_HEAP	(256 * KIB)
+#define MONITOR_HEAP	(1 * MIB)
 
 /*
  * Kernel memory of a monitor's domain, in pages: tables and objects of its own, two sets of page tables for guest RAM (its own
@@ -18,11 +18,13 @@
  */
 #define QUOTA_DOMAIN	96u
 #define QUOTA_PER_GIB	(4u + 512u)
+#define QUOTA_PER_DISK	8u		/* beside one page table for each 2 MiB */
 #define QUOTA_PER_CPU	32u
 
 static uint64_t monitor_quota(const struct config_vm *c)
 {
-	return (QUOTA_DOMAIN + QUOTA_PER_GIB * (c->memory / GIB + 1) + QUOTA_PER_CPU * c->cpus) * PAGE_SIZE;
+	return (QUOTA_DOMAIN + QUOTA_PER_GIB * (c->memory / GIB + 1) + QUOTA_PER_CPU * c->cpus +
+		QUOTA_PER_DISK * c->disk_count + vm_disks_bytes(c) / (2 * MIB)) * PAGE_SIZE;
 }
 
 /* What is wrong with boot module @name; NULL: nothing. */
@@ -45,6 +47,8 @@ const char *vm_spawn_check(const struct config_vm *config)
 		wrong = module_check(config->kernel);
 	for (unsigned i = 0; i < config->module_count && !wrong; i++)
 		wrong = module_check(config->module[i].image);
+	for (unsigned i = 0; i < config->disk_count && !wrong; i++)
+		wrong = config->disk[i].image[0] ? module_check(config->disk[i].image) : NULL;
 	return wrong;
 }
 
@@ -152,6 +156,7 @@ bool vm_spawn(struct vm *v)
 	give_memory(v, &c);
 	c.kernel_size = give_module(v, "kernel", v->config->kernel, c.kernel_name);
 	give_modules(v, &c);
+	vm_disks_give(v, &c);
 	give_threads(v, &c);
 	return child_start(child, &c, sizeof(c));
 }

@@ -65,6 +65,7 @@ struct vm {
 
 	struct extent ram[VM_RAM_PIECES];
 	unsigned ram_count;
+	struct extent disk[VM_DISKS];	/* of its disks that can be written, from the first start on; size 0: none yet */
 	unsigned scrub_piece;		/* PREPARING, CLEANING: how far ...                        */
 	uint64_t scrub_offset;		/* ... its memory has been cleaned                         */
 
@@ -147,6 +148,15 @@ const char *vm_spawn_check(const struct config_vm *config);
 bool vm_spawn(struct vm *v) MUST_USE;
 /* Start the monitor anew in the domain of @v, after child_unload().  False: as above. */
 bool vm_respawn(struct vm *v) MUST_USE;
+
+/* --- vm_disk.c --- */
+
+/* Memory for the disks of @v, at its first start.  NULL, or why not. */
+const char *vm_disks_take(struct vm *v) MUST_USE;
+/* Bytes of disks that its monitor maps, images and written data. */
+uint64_t vm_disks_bytes(const struct config_vm *c);
+/* Give them to its child, and say so in @c. */
+void vm_disks_give(struct vm *v, struct vm_config *c);
 
 /* --- vm_scrub.c --- */
 

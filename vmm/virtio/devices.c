@@ -2,7 +2,14 @@
 /* The virtio devices of a VM: see devices.h. */
 #include <virtio/devices.h>
 
+#include <rt/heap.h>
+#include <rt/sys.h>
+#include <rt/time.h>
+
+#include "upcall.h"
 #include "vm.h"
+
+#define SERVER_PATIENCE_S	10u	/* for the server of a disk to say what the disk is */
 
 #define CPUID_1_ECX_RDRAND	BIT(30)
 #define RDRAND_TRIES		10u	/* SDM, "Methods for Retrieving RDRAND Numbers": fails that often in a row only when broken */
@@ -17,14 +24,100 @@ static bool rdrand(uint64_t *word)
 	return ok;
 }
 
+/* Disk @i in memory: as many queues as CPUs, for their interrupts to come where the requests came from. */
+static bool disk_init(struct vm *vm, unsigned i, const struct vm_setup *vs)
+{
+	const struct vm_disk *c = &vs->config->disk[i];
+	const struct vm_disk_place *memory = &vs->disk[i];
+	struct vm_virtio *x = &vm->virtio;
+	struct blk_ram *ram = &x->ram[i];
+	char serial[BLK_SERIAL + 1] = { 0 };
+	struct blk_setup setup = {
+		.pci = &vm->board.pci, .mem = &vm->mem, .slot = SLOT_DISK + i, .queues = vs->config->cpus < BLK_QUEUES_MAX ? vs->config->cpus : BLK_QUEUES_MAX,
+		.requests = 1, .request = &x->request[i], .back = &blk_ram_back, .back_state = ram,
+	};
+
+	*ram = (struct blk_ram){ .image = memory->image, .image_size = c->image_size, .data = memory->data, .size = c->size };
+	if (ram->data)
+		ram->written = (uint64_t *)(void *)(ram->data + c->size);
+	__builtin_memcpy(serial, c->serial, BLK_SERIAL);
+	setup.geometry = blk_ram_geometry(ram, serial);
+	return blk_init(&x->disk[i], &setup);
+}
+
+static void port_signal(void *arg)
+{
+	const struct vm_port *p = arg;
+
+	(void)sys_ntfn_signal(p->ntfn, p->bits);
+}
+
+/*
+ * The features of a disk are fixed before the guest runs, so its server must have spoken by then.  What else was signalled meanwhile
+ * is signalled again.
+ */
+static bool link_wait(struct vm *vm, struct blk_link *l, uint64_t ntfn)
+{
+	uint64_t deadline = clock_now() + SERVER_PATIENCE_S * vm->tsc_hz, bits, seen = 0;
+	bool up;
+
+	while (!(up = blk_link_poll(l)) && sys_ntfn_wait(ntfn, deadline, &bits) == TV_OK)
+		seen |= bits;
+	if (seen)
+		(void)sys_ntfn_signal(ntfn, seen);
+	return up;
+}
+
+/* Disk @i behind a server. */
+static bool disk_link_init(struct vm *vm, unsigned i, const struct vm_setup *vs)
+{
+	struct vm_virtio *x = &vm->virtio;
+	struct blk_link *l = &x->link[i];
+	struct blk_setup setup = {
+		.pci = &vm->board.pci, .mem = &vm->mem, .slot = SLOT_DISK + i, .queues = 1, .requests = BLK_LINK_REQUESTS,
+		.request = heap_alloc(BLK_LINK_REQUESTS * sizeof(struct blk_request)), .back = &blk_link_back, .back_state = l,
+	};
+
+	x->blk_server[i] = vs->disk[i].server;
+	blk_link_init(l, vs->disk[i].link, vs->ram, port_signal, &x->blk_server[i]);
+	if (!link_wait(vm, l, vs->ntfn)) {
+		(void)vm_stop(vm, VM_EXIT_MONITOR, "disk %u: its server does not answer", i);
+		return false;
+	}
+	setup.geometry = l->geometry;
+	if (!blk_init(&x->disk[i], &setup))
+		return false;
+	l->blk = &x->disk[i];
+	return true;
+}
+
+/* Servers have signalled. */
+static void signalled(struct vm *vm, uint64_t bits)
+{
+	struct vm_virtio *x = &vm->virtio;
+
+	vm_dev_lock(vm);
+	for (unsigned i = 0; i < VM_DISKS; i++)
+		if (bits & VM_SIGNAL_DISK(i) && x->link[i].blk)
+			(void)blk_link_poll(&x->link[i]);
+	vm_dev_unlock(vm);
+}
+
 bool vm_virtio_init(struct vm *vm, const struct vm_setup *setup)
 {
 	struct vm_virtio *x = &vm->virtio;
 
+	vm->signalled = signalled;
 	/* Without a source that deserves the name there is no such device. */
 	if (setup->host_cpuid(1, 0).ecx & CPUID_1_ECX_RDRAND &&
 	    !rng_init(&x->rng, &vm->board.pci, &vm->mem, SLOT_RNG, rdrand)) {
 		(void)vm_stop(vm, VM_EXIT_MONITOR, "no room for the entropy device");
+		return false;
+	}
+	for (unsigned i = 0; i < setup->config->disk_count; i++) {
+		if (setup->disk[i].link ? disk_link_init(vm, i, setup) : disk_init(vm, i, setup))
+			continue;
+		(void)vm_stop(vm, VM_EXIT_MONITOR, "no room for disk %u", i);
 		return false;
 	}
 	return true;

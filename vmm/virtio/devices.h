@@ -3,16 +3,37 @@
 #ifndef VIRTIO_DEVICES_H
 #define VIRTIO_DEVICES_H
 
+#include <svc/vm.h>
+#include <virtio/blk_link.h>
+#include <virtio/blk_ram.h>
 #include <virtio/rng.h>
 
 struct vm;
 struct vm_setup;
 
 /* PCI slots; 0 is the host bridge and 31 the ISA bridge of the DSDT. */
-enum { SLOT_RNG = 1, SLOT_FIRST = 2 };
+enum { SLOT_RNG = 1, SLOT_DISK = 2 };
+
+/* Whom to signal, and how. */
+struct vm_port {
+	uint64_t ntfn, bits;
+};
 
 struct vm_virtio {
 	struct rng rng;
+	struct blk disk[VM_DISKS];
+	struct blk_ram ram[VM_DISKS];
+	struct blk_request request[VM_DISKS];	/* memory has no depth: one at a time */
+	struct blk_link link[VM_DISKS];
+	struct vm_port blk_server[VM_DISKS];
+};
+
+/* The disks of @setup: where the monitor has mapped them. */
+struct vm_disk_place {
+	const uint8_t *image;		/* NULL: none                                         */
+	uint8_t *data;			/* NULL: the disk is read-only; the bits are behind it */
+	struct link_shared *link;	/* behind a server                                    */
+	struct vm_port server;
 };
 
 /* Make the devices that @setup asks for.  False, after vm_stop(): one of them cannot be made. */

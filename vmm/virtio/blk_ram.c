@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A disk in memory: see blk_ram.h.  Every request is done at once, so a flush has nothing to do. */
+#include <virtio/blk_ram.h>
+
+#define MAX_CLEAR	(64 * MIB / BLK_SECTOR)		/* sectors in one request: the device lock is held */
+
+static bool is_written(const struct blk_ram *m, uint64_t block)
+{
+	return m->written && m->written[block / 64] >> block % 64 & 1;
+}
+
+/* Bytes of the image in [@at, @at + @len) go to @to; zeros where it has none. */
+static void image_read(const struct blk_ram *m, uint64_t at, uint8_t *to, uint64_t len)
+{
+	uint64_t there = at < m->image_size ? min_u64(len, m->image_size - at) : 0;
+
+	if (there)
+		__builtin_memcpy(to, m->image + at, there);
+	__builtin_memset(to + there, 0, len - there);
+}
+
+/* The block that holds @at becomes the disk's own; @whole: all of it is about to be overwritten. */
+static uint8_t *own(struct blk_ram *m, uint64_t at, bool whole)
+{
+	uint64_t block = at / BLK_RAM_BLOCK;
+
+	if (!is_written(m, block)) {
+		if (!whole)
+			image_read(m, block * BLK_RAM_BLOCK, m->data + block * BLK_RAM_BLOCK, BLK_RAM_BLOCK);
+		m->written[block / 64] |= 1ull << block % 64;
+	}
+	return m->data + at;
+}
+
+/* [@at, @at + @len), inside one block. */
+static void block_read(struct blk_ram *m, uint64_t at, uint8_t *to, uint64_t len)
+{
+	if (is_written(m, at / BLK_RAM_BLOCK))
+		__builtin_memcpy(to, m->data + at, len);
+	else
+		image_read(m, at, to, len);
+}
+
+/* One piece of guest memory, block by block. */
+static void piece(struct blk_ram *m, unsigned op, uint64_t at, const struct vq_segment *s)
+{
+	for (uint64_t done = 0, len; done < s->len; done += len, at += len) {
+		len = min_u64(s->len - done, BLK_RAM_BLOCK - at % BLK_RAM_BLOCK);
+		if (op == BLK_READ)
+			block_read(m, at, s->p + done, len);
+		else
+			__builtin_memcpy(own(m, at, len == BLK_RAM_BLOCK), s->p + done, len);
+	}
+}
+
+static void clear(struct blk_ram *m, uint64_t at, uint64_t size)
+{
+	for (uint64_t len; size; at += len, size -= len) {
+		len = min_u64(size, BLK_RAM_BLOCK - at % BLK_RAM_BLOCK);
+		__builtin_memset(own(m, at, len == BLK_RAM_BLOCK), 0, len);
+	}
+}
+
+static unsigned submit(struct blk *b, struct blk_request *r)
+{
+	struct blk_ram *m = b->back_state;
+	uint64_t at = r->sector * BLK_SECTOR;
+
+	switch (r->op) {
+	case BLK_READ:
+	case BLK_WRITE:
+		for (unsigned i = 0; i < r->count; at += r->seg[i++].len)
+			piece(m, r->op, at, &r->seg[i]);
+		return BLK_OK;
+	case BLK_DISCARD:
+	case BLK_ZEROES:
+		clear(m, at, r->sectors * BLK_SECTOR);
+		return BLK_OK;
+	case BLK_FLUSH:
+		return BLK_OK;
+	default:
+		return BLK_EUNSUP;
+	}
+}
+
+struct blk_geometry blk_ram_geometry(const struct blk_ram *m, const char *name)
+{
+	struct blk_geometry g = {
+		.sectors = m->size / BLK_SECTOR, .flags = m->data ? BLK_HAS_FLUSH | BLK_HAS_DISCARD | BLK_HAS_ZEROES : BLK_READ_ONLY,
+		.block = BLK_RAM_BLOCK, .max_discard = MAX_CLEAR,
+	};
+
+	for (unsigned i = 0; i < BLK_SERIAL && name[i]; i++)
+		g.serial[i] = name[i];
+	return g;
+}
+
+const struct blk_back blk_ram_back = { .submit = submit };
