@@ -26,13 +26,14 @@
 /* link_request.op */
 enum net_op {
 	NET_SEND = 0,		/* the send link; arg[0], arg[1]: offload words                                              */
-	NET_BUFFER = 1,		/* the receive link: room for a frame, or for a part of one                                   */
+	NET_BUFFER = 1,		/* the receive link: room for a frame, or for a part of one; arg[0]: bytes at its front that
+				   are left free when a frame begins in it                                                    */
 };
 
 /*
  * Completions.  Send: status only.  Receive: arg[0], arg[1]: offload words; arg[2]: bytes stored in this buffer | buffers of the frame
- * << 32.  A frame longer than a buffer goes into several, completed one behind the other; only the first one has offload words and
- * the number.  A server drops frames for which there are not enough buffers.
+ * << 32.  A frame longer than a buffer goes into several if the client merges, completed one behind the other in the order in which they
+ * were offered; only the first one has offload words and the number.  A server drops frames for which there is not enough room.
  */
 enum net_status { NET_OK = 0, NET_ERANGE = 1, NET_EDROP = 2 };
 
@@ -76,6 +77,7 @@ enum net_client_info {
 	NET_CLIENT_FILTER = 1,		/* NET_PROMISC ...                                                                */
 	NET_CLIENT_MACS = 2,		/* number of addresses in the following words, at most NET_FILTER_MACS            */
 	NET_CLIENT_MAC0 = 3,
+	NET_CLIENT_MERGES = 3 + 16,	/* most buffers that a frame may go into; 0 is 1                              */
 };
 #define NET_PROMISC		(1ull << 0)
 #define NET_ALL_MULTICAST	(1ull << 1)
@@ -84,5 +86,7 @@ enum net_client_info {
 struct net_shared {
 	struct link_shared send, receive;
 };
+
+#define NET_MERGE_MAX		18u		/* buffers of one frame */
 
 #endif

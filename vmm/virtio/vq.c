@@ -111,16 +111,24 @@ enum vq_got vq_pop(struct vq *q, struct vq_chain *c)
 	return got;
 }
 
+void vq_push_all(struct vq *q, const struct vq_returned *r, unsigned n)
+{
+	if (!q->enabled || !n)
+		return;
+	q->in_flight = (uint16_t)(q->in_flight - n);
+	for (unsigned i = 0; i < n; i++)
+		q->unsignalled += r[i].slots;
+	if (q->packed)
+		vq_packed_push(q, r, n);
+	else
+		vq_split_push(q, r, n);
+}
+
 void vq_push(struct vq *q, uint16_t id, uint16_t slots, uint32_t written)
 {
-	if (!q->enabled)
-		return;
-	q->in_flight--;
-	q->unsignalled += slots;
-	if (q->packed)
-		vq_packed_push(q, id, slots, written);
-	else
-		vq_split_push(q, id, written);
+	const struct vq_returned r = { id, slots, written };
+
+	vq_push_all(q, &r, 1);
 }
 
 bool vq_wants_interrupt(struct vq *q)

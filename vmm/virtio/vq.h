@@ -94,6 +94,12 @@ void vq_reset(struct vq *q);
 enum vq_got vq_pop(struct vq *q, struct vq_chain *c) MUST_USE;
 /* Give back the buffer with @id and @slots, into which @written bytes were stored. */
 void vq_push(struct vq *q, uint16_t id, uint16_t slots, uint32_t written);
+/* The same for @n buffers, which the driver sees all at once or not at all. */
+struct vq_returned {
+	uint16_t id, slots;
+	uint32_t written;
+};
+void vq_push_all(struct vq *q, const struct vq_returned *r, unsigned n);
 /* After one vq_push() or several: does the driver want an interrupt for them? */
 bool vq_wants_interrupt(struct vq *q) MUST_USE;
 /* Do (not) notify: advice to the driver.  vq_listen() is false if there is a buffer already. */

@@ -63,14 +63,23 @@ enum vq_got vq_packed_pop(struct vq *q, struct vq_chain *c)
 	return VQ_CHAIN;
 }
 
-void vq_packed_push(struct vq *q, uint16_t id, uint16_t slots, uint32_t written)
+void vq_packed_push(struct vq *q, const struct vq_returned *r, unsigned n)
 {
-	uint16_t flags = (uint16_t)((q->used_wrap ? VQ_DESC_AVAIL | VQ_DESC_USED : 0) | (written ? VQ_DESC_WRITE : 0));
-	uint64_t v = written | (uint64_t)id << 32 | (uint64_t)flags << 48;
+	uint64_t *first = (uint64_t *)(void *)&q->ring[q->used] + 1, first_value = 0;
 
-	/* Length, buffer ID and flags in one store; the address is not used. */
-	__atomic_store_n((uint64_t *)(void *)&q->ring[q->used] + 1, v, __ATOMIC_RELEASE);
-	advance(q, &q->used, &q->used_wrap, slots);
+	for (unsigned i = 0; i < n; i++) {
+		uint16_t flags = (uint16_t)((q->used_wrap ? VQ_DESC_AVAIL | VQ_DESC_USED : 0) | (r[i].written ? VQ_DESC_WRITE : 0));
+		/* Length, buffer ID and flags in one store; the address is not used. */
+		uint64_t v = r[i].written | (uint64_t)r[i].id << 32 | (uint64_t)flags << 48;
+
+		if (i == 0)
+			first_value = v;
+		else
+			__atomic_store_n((uint64_t *)(void *)&q->ring[q->used] + 1, v, __ATOMIC_RELAXED);
+		advance(q, &q->used, &q->used_wrap, r[i].slots);
+	}
+	/* The driver looks at them in their order: with the first one it sees all. */
+	__atomic_store_n(first, first_value, __ATOMIC_RELEASE);
 }
 
 bool vq_packed_wants_interrupt(struct vq *q)

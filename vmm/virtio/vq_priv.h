@@ -35,13 +35,13 @@ bool vq_add(const struct vq *q, struct vq_chain *c, const struct vq_desc *d, boo
 const struct vq_desc *vq_table(const struct vq *q, const struct vq_desc *d, uint32_t *count) MUST_USE;
 
 enum vq_got vq_split_pop(struct vq *q, struct vq_chain *c) MUST_USE;
-void vq_split_push(struct vq *q, uint16_t id, uint32_t written);
+void vq_split_push(struct vq *q, const struct vq_returned *r, unsigned n);
 bool vq_split_wants_interrupt(struct vq *q) MUST_USE;
 void vq_split_mute(struct vq *q);
 bool vq_split_listen(struct vq *q) MUST_USE;
 
 enum vq_got vq_packed_pop(struct vq *q, struct vq_chain *c) MUST_USE;
-void vq_packed_push(struct vq *q, uint16_t id, uint16_t slots, uint32_t written);
+void vq_packed_push(struct vq *q, const struct vq_returned *r, unsigned n);
 bool vq_packed_wants_interrupt(struct vq *q) MUST_USE;
 void vq_packed_mute(struct vq *q);
 bool vq_packed_listen(struct vq *q) MUST_USE;

@@ -59,14 +59,16 @@ enum vq_got vq_split_pop(struct vq *q, struct vq_chain *c)
 	return chain_walk(q, c, c->id) ? VQ_CHAIN : VQ_BROKEN;
 }
 
-void vq_split_push(struct vq *q, uint16_t id, uint32_t written)
+void vq_split_push(struct vq *q, const struct vq_returned *r, unsigned n)
 {
 	struct vq_used *u = q->device_area;
-	struct vq_used_elem *e = &u->ring[q->used % q->size];
 
-	WRITE_ONCE(e->id, id);
-	WRITE_ONCE(e->len, written);
-	q->used++;
+	for (unsigned i = 0; i < n; i++, q->used++) {
+		struct vq_used_elem *e = &u->ring[q->used % q->size];
+
+		WRITE_ONCE(e->id, r[i].id);
+		WRITE_ONCE(e->len, r[i].written);
+	}
 	__atomic_store_n(&u->idx, q->used, __ATOMIC_RELEASE);
 }
 
