@@ -16,7 +16,9 @@
 #include <x86/cr.h>
 #include <x86/msr.h>
 
+#include "pvcall.h"
 #include "pvclock.h"
+#include "steal.h"
 
 #define ALL		0xffffffffu
 #define B(n)		(1u << (n))
@@ -214,13 +216,14 @@ static void timing_add(struct cpuid_model *m, const struct cpuid_config *cfg)
 /*
  * Hypervisor leaves.  At 0x40000100, where Linux also searches, stands KVM's signature.  Under it Linux uses x2APIC without
  * interrupt remapping, which saves the decoding of every APIC access, takes the TSC's frequency from the clock of
- * pvclock.h instead of measuring it, and does not delay after port accesses.  Hypercalls fail politely.
+ * pvclock.h instead of measuring it, and does not delay after port accesses.  With several CPUs, who waits for a lock sleeps.
  */
 static void hypervisor_add(struct cpuid_model *m)
 {
 	row_add(m, LEAF_HYP, 0, signature(LEAF_HYP_TIMING, "TrivetTrivet"));
 	row_add(m, LEAF_KVM, 0, signature(LEAF_KVM + 1, "KVMKVMKVM\0\0\0"));
 	row_add(m, LEAF_KVM + 1, 0, (struct cpuid_regs){ .eax = (uint32_t)(PV_FEATURE_NO_IO_DELAY | PV_FEATURE_CLOCK |
+									PV_FEATURE_STEAL_TIME | PV_FEATURE_UNHALT |
 									PV_FEATURE_CLOCK_STABLE) });
 }
 

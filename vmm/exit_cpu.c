@@ -3,12 +3,12 @@
 #include <x86/cr.h>
 
 #include "inject.h"
+#include "pvcall.h"
 #include "retire.h"
 #include "vcpu.h"
 #include "vm.h"
 
 #define MISC_FEATURES_CPUID_FAULT	BIT(0)
-#define HYPERCALL_ENOSYS		((uint64_t)-1000)	/* as KVM answers: Linux and its drivers know it */
 #define DR6_DEBUG			(MASK(3, 0) | MASK(15, 13))
 #define DR7_GD				BIT(13)
 
@@ -62,14 +62,16 @@ enum vm_next exit_hlt(struct vcpu *v)
 	return v->page->inject & TV_EVENT_VALID ? VM_NEXT_RUN : VM_NEXT_HALT;
 }
 
-/* There are no hypercalls for guests: a polite refusal, as KVM's signature in CPUID promises. */
+/* Number and arguments have the width of the mode that the CPU is in. */
 enum vm_next exit_hypercall(struct vcpu *v)
 {
+	uint64_t *gpr = v->page->gpr, mask;
 	unsigned len = retire_length(v);
 
-	if (!len || !vcpu_need_code(v))
+	if (!len || !vcpu_need(v, TV_REGS_CR | TV_REGS_SEG))
 		return VM_NEXT_RUN;
-	v->page->gpr[TV_RAX] = insn_mode(v->page) == INSN_MODE_64 ? HYPERCALL_ENOSYS : (uint32_t)HYPERCALL_ENOSYS;
+	mask = insn_mode(v->page) == INSN_MODE_64 ? UINT64_MAX : UINT32_MAX;
+	gpr[TV_RAX] = pvcall(v, gpr[TV_RAX] & mask, gpr[TV_RBX] & mask, gpr[TV_RCX] & mask) & mask;
 	return retire(v, len);
 }
 

@@ -198,9 +198,12 @@ static bool disks_map(struct setup *s)
 static bool vcpu_make(struct setup *s, struct vcpu *v, unsigned index)
 {
 	struct tv_exit_page *page = (struct tv_exit_page *)(HOST_PAGES + index * PAGE_SIZE);
+	char name[12];
 	enum tv_err err;
 
 	v->sel = s->next_sel++;
+	fmt_buf(name, sizeof(name), "sched%u", index);
+	v->sched = start_cap(s->start, name);
 	err = s->again ? TV_OK : sys_vcpu_create(v->sel, s->space);
 	if (err == TV_OK)
 		err = sys_vcpu_map(v->sel, (uint64_t)page);

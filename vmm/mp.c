@@ -2,7 +2,7 @@
 /*
  * INIT, SIPI, and CPUs that sleep for ever: see mp.h.
  *
- * A CPU that halts with interrupts off, or waits for a SIPI, can be woken only by NMI, INIT or SIPI: it rests.  When all CPUs
+ * A CPU that halts with interrupts off, or waits for a SIPI, can be woken only by NMI, INIT, SIPI or hypercall: it rests.  When all CPUs
  * rest and nothing of that kind is on its way, the VM is dead.  vm->resting counts the resting CPUs in its low half; each that
  * wakes also increments the upper half, so that an unchanged word means that nobody has run in between.
  */
@@ -33,6 +33,7 @@ static void take_init(struct vcpu *v)
 	(void)lapic_events_take(&v->lapic, LAPIC_EV_INIT);
 	lapic_reset(&v->lapic, true);
 	vcpu_init_registers(v);
+	atomic_store(&v->s.unhalt, 0);
 	v->s.mp = MP_WAIT_SIPI;
 }
 
@@ -52,6 +53,11 @@ bool mp_events(struct vcpu *v)
 		v->s.mp = MP_RUNNING;
 	}
 	return v->s.mp == MP_RUNNING;
+}
+
+bool mp_unhalted(struct vcpu *v)
+{
+	return atomic_load_explicit(&v->s.unhalt, memory_order_relaxed) && atomic_exchange(&v->s.unhalt, 0);
 }
 
 static bool sends_nmi(uint64_t entry)
@@ -89,7 +95,7 @@ static bool waking(const struct vm *vm)
 	for (unsigned i = 0; i < vm->cpu_count; i++) {
 		const struct vcpu *v = vm->vcpu[i];
 
-		if (lapic_events(&v->lapic) & atomic_load(&v->wakes_by))
+		if (lapic_events(&v->lapic) & atomic_load(&v->wakes_by) || atomic_load(&v->s.unhalt))
 			return true;
 	}
 	return false;

@@ -24,6 +24,9 @@ enum mp_state { MP_RUNNING, MP_WAIT_SIPI };
  */
 bool mp_events(struct vcpu *v) MUST_USE;
 
+/* Has another CPU ended the HLT of @v by hypercall, before or after it began?  Takes the wish. */
+bool mp_unhalted(struct vcpu *v) MUST_USE;
+
 /*
  * @v, which has said that it goes away, is about to sleep.  False: no CPU of the VM could ever run again, so it must not.
  * Otherwise call mp_wake() after the sleep.

@@ -338,6 +338,7 @@ static const struct msr_row rows[] = {
 	BOTH(0x000006e0, 0x000006e0, ANY, deadline_get, deadline_set),		/* IA32_TSC_DEADLINE */
 	BOTH(0x00000800, 0x000008ff, ANY, x2apic_get, x2apic_set),
 	BOTH(MSR_PV_WALL_CLOCK, MSR_PV_SYSTEM_TIME, ANY, pvclock_get, pvclock_set),
+	BOTH(MSR_PV_STEAL_TIME, MSR_PV_STEAL_TIME, ANY, steal_get, steal_set),
 	BOTH(0xc0000080, 0xc0000080, ANY, efer_get, efer_set),			/* EFER */
 	BOTH(0xc0000081, 0xc0000084, ANY, page_get, page_set),			/* STAR, LSTAR, CSTAR, SFMASK */
 	BOTH(0xc0000100, 0xc0000101, ANY, base_get, base_set),			/* FS.base, GS.base */
@@ -464,7 +465,7 @@ void msr_reset(struct vcpu *v, uint64_t tsc_offset)
 
 void msr_init(struct vcpu *v)
 {
-	v->msr.pv_wall_clock = v->msr.pv_system_time = 0;
+	v->msr.pv_wall_clock = v->msr.pv_system_time = v->msr.pv_steal_time = 0;
 }
 
 /* The clock's pages are named anew, so that they are looked at again. */
@@ -475,10 +476,11 @@ bool msr_restore(void *dev, const void *state)
 
 	v->msr = *s;
 	v->msr.row = 0;
-	v->msr.pv_wall_clock = v->msr.pv_system_time = 0;
+	v->msr.pv_wall_clock = v->msr.pv_system_time = v->msr.pv_steal_time = 0;
 	set_tsc_offset(v, s->tsc_offset);
 	return pvclock_set(v, MSR_PV_WALL_CLOCK, s->pv_wall_clock) == MSR_OK &&
-	       pvclock_set(v, MSR_PV_SYSTEM_TIME, s->pv_system_time) == MSR_OK;
+	       pvclock_set(v, MSR_PV_SYSTEM_TIME, s->pv_system_time) == MSR_OK &&
+	       steal_set(v, MSR_PV_STEAL_TIME, s->pv_steal_time) == MSR_OK;
 }
 
 void msr_firmware_mtrrs(struct vcpu *v, uint64_t hole)

@@ -21,6 +21,7 @@ struct msr_state {
 	uint64_t tsc_offset;		/* guest TSC - host TSC */
 	uint64_t tsc_adjust;
 	uint64_t pv_wall_clock, pv_system_time;	/* as written, pvclock.h */
+	uint64_t pv_steal_time;		/* as written, steal.h */
 	unsigned row;			/* of the policy, that was looked at last */
 };
 

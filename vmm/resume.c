@@ -37,7 +37,7 @@ static bool cpu_restore(void *dev, const void *state)
 	const struct vcpu_state *s = state;
 	struct vcpu *v = dev;
 
-	if (s->mp > MP_WAIT_SIPI || s->halted > 1 || (v->index == 0 && s->mp != MP_RUNNING))
+	if (s->mp > MP_WAIT_SIPI || s->halted > 1 || s->unhalt > 1 || (v->index == 0 && s->mp != MP_RUNNING))
 		return false;
 	v->s = *s;
 	return true;

@@ -12,6 +12,7 @@ struct vcpu;
 struct vcpu_state {
 	uint32_t mp;		/* enum mp_state */
 	uint32_t halted;	/* 0 or 1        */
+	_Atomic uint32_t unhalt;	/* PVCALL_KICK, 0 or 1: the present or next HLT ends at once */
 };
 
 /* The VM's time 0. */

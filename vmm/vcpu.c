@@ -153,6 +153,7 @@ void vcpu_timers_run(struct vcpu *v, uint64_t now)
 		lapic_timer_run(&v->lapic, now);
 	if (v->index == 0 && atomic_load_explicit(&v->vm->timer_next, memory_order_relaxed) <= now)
 		vm_timers_run(v->vm, now);
+	steal_update(v, now);
 }
 
 /* When this thread must be back at the latest. */
@@ -176,20 +177,36 @@ static bool go_away(struct vcpu *v)
 	return false;
 }
 
-/* Wait for a signal or the next deadline. */
+/*
+ * Wait for a signal or the next deadline; returns the signals.  The guest sleeps until one of them comes: what passes from then on
+ * until the thread runs again is not its will.
+ */
+static uint64_t wait(struct vcpu *v)
+{
+	uint64_t bits, since = clock_now(), deadline = next_deadline(v), until, woken;
+
+	(void)sys_ntfn_wait(v->ntfn, deadline, &bits);
+	until = min_u64(clock_now(), deadline);
+	woken = atomic_load_explicit(&v->woken, memory_order_relaxed);
+	if (woken)
+		until = min_u64(until, woken);
+	if (until > since)
+		v->trace.halted += until - since;
+	return bits;
+}
+
 static void sleep(struct vcpu *v)
 {
-	uint64_t bits = 0, since;
+	uint64_t bits = 0;
 
 	vm_console_idle(v->vm);
 	trace_publish_lazily(v);
 	trace_count(&v->trace.sleeps);
+	atomic_store_explicit(&v->woken, 0, memory_order_relaxed);
 	if (!go_away(v))
 		return;
 	if (likely(mp_rest(v))) {
-		since = clock_now();
-		(void)sys_ntfn_wait(v->ntfn, next_deadline(v), &bits);
-		v->trace.halted += clock_now() - since;
+		bits = wait(v);
 		mp_wake(v);
 	} else {
 		(void)vm_stop(v->vm, VM_EXIT_CRASH, "halted for ever: HLT with interrupts off at 0x%llx",
@@ -213,7 +230,7 @@ static bool prepare(struct vcpu *v)
 	if (!mp_events(v))
 		return false;
 	event = inject_prepare(v);
-	v->s.halted = v->s.halted && !event;
+	v->s.halted = v->s.halted && !event && !mp_unhalted(v);
 	return !v->s.halted;
 }
 

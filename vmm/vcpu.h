@@ -20,6 +20,7 @@
 #include "mp.h"
 #include "msr.h"
 #include "resume.h"
+#include "steal.h"
 #include "trace.h"
 
 struct vm;
@@ -38,6 +39,8 @@ struct vcpu {
 	uint64_t ntfn;			/* bound to its thread                                       */
 	_Atomic uint32_t notified;	/* inject_prepare() must run before the next entry           */
 	_Atomic uint32_t where;		/* enum vcpu_where                                           */
+	uint64_t sched;			/* SCHED: its thread's, to read                              */
+	_Atomic uint64_t woken;		/* TSC of the first signal since it went away, 0: none       */
 	_Atomic uint32_t dump;		/* write the registers into the log when there is time       */
 	_Atomic uint32_t wakes_by;	/* LAPIC_EV_*: see mp.c                                      */
 	bool rests;			/* counted in vm->resting                                    */
@@ -49,6 +52,7 @@ struct vcpu {
 	struct lapic lapic;
 	struct insn_ctx insn;
 	struct msr_state msr;
+	struct steal steal;
 	struct trace trace;
 };
 

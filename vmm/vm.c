@@ -150,8 +150,11 @@ void vm_reset(struct vm *vm)
 void vcpu_notify(struct vcpu *v)
 {
 	atomic_store(&v->notified, 1);
-	if (atomic_load(&v->where) == VCPU_AWAY)
-		(void)sys_ntfn_signal(v->ntfn, VCPU_SIGNAL_NOTIFY);
+	if (atomic_load(&v->where) != VCPU_AWAY)
+		return;
+	if (!atomic_load_explicit(&v->woken, memory_order_relaxed))
+		atomic_store_explicit(&v->woken, clock_now(), memory_order_relaxed);
+	(void)sys_ntfn_signal(v->ntfn, VCPU_SIGNAL_NOTIFY);
 }
 
 /* The first CPU's thread runs the timers. */

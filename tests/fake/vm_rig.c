@@ -16,7 +16,7 @@ struct vcpu rig_cpu;
 struct tv_exit_page rig_page;
 struct vm_shared rig_shared;
 unsigned rig_signals, rig_waits, rig_runs;
-uint64_t rig_ntfn_bits, fake_now;
+uint64_t rig_ntfn_bits, rig_consumed, fake_now;
 void (*rig_on_run)(void);
 const char *rig_vendor = "AuthenticAMD";
 
@@ -55,6 +55,13 @@ enum tv_err sys_vcpu_run(uint64_t vcpu, uint64_t deadline, uint64_t *group)
 	rig_page.valid = rig_page.want[rig_page.kind] | TV_REGS_RIP;
 	if (rig_on_run)
 		rig_on_run();
+	return TV_OK;
+}
+
+enum tv_err sys_sched_info(uint64_t sched, struct sys_sched_info *info)
+{
+	(void)sched;
+	*info = (struct sys_sched_info){ .consumed = rig_consumed };
 	return TV_OK;
 }
 
@@ -126,7 +133,7 @@ void rig_reset(uint64_t features)
 	memset(&rig_page, 0, sizeof(rig_page));
 	memset(&rig_shared, 0, sizeof(rig_shared));
 	rig_signals = rig_waits = rig_runs = 0;
-	rig_ntfn_bits = 0;
+	rig_ntfn_bits = rig_consumed = 0;
 	rig_on_run = NULL;
 	fake_now = 1000000007;
 

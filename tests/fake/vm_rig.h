@@ -29,6 +29,7 @@ extern struct vm_shared rig_shared;
 /* What the fake kernel was asked for. */
 extern unsigned rig_signals;			/* ntfn_signal calls */
 extern uint64_t rig_ntfn_bits;			/* what poll and wait will return */
+extern uint64_t rig_consumed;			/* what the thread has run, in ticks */
 extern unsigned rig_waits;
 extern unsigned rig_runs;
 extern void (*rig_on_run)(void);		/* what the guest does in vcpu_run; NULL: nothing */

@@ -217,7 +217,7 @@ static void hypervisor_leaves_carry_both_signatures_and_the_clock(void **state)
 	assert_int_equal(r.eax, 0x40000010);
 	r = query(0x40000100, 0);
 	assert_memory_equal(&r.ebx, "KVMK", 4);
-	assert_int_equal(query(0x40000101, 0).eax, BIT(1) | BIT(3) | BIT(24));
+	assert_int_equal(query(0x40000101, 0).eax, BIT(1) | BIT(3) | BIT(5) | BIT(7) | BIT(24));
 	assert_int_equal(query(0x40000010, 0).eax, 2593906);
 	assert_int_equal(query(0x40000200, 0).eax, 0);
 }

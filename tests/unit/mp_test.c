@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How the CPUs of a VM begin and rest: INIT, SIPI, and the end of a VM whose CPUs all sleep for ever. */
-/* sources: tests/fake/vm_rig.c vmm/bus.c vmm/console.c vmm/cpuid.c vmm/cr.c vmm/dev/board.c vmm/dev/i8042.c vmm/dev/ioapic.c vmm/dev/lapic.c vmm/dev/lapic_ipi.c vmm/dev/lapic_irq.c vmm/dev/lapic_timer.c vmm/dev/misc.c vmm/dev/pci.c vmm/dev/pci_cfg.c vmm/dev/pic.c vmm/dev/pit.c vmm/dev/pm.c vmm/dev/rtc.c vmm/dev/uart.c vmm/emulate.c vmm/exit.c vmm/exit_cpu.c vmm/gmem.c vmm/gwalk.c vmm/inject.c vmm/insn.c vmm/insn_alu.c vmm/insn_exec.c vmm/insn_fetch.c vmm/insn_mem.c vmm/insn_operand.c vmm/insn_seg.c vmm/insn_stack.c vmm/insn_string.c vmm/insn_table.c vmm/irqchip.c vmm/lock.c vmm/log.c vmm/mmio.c vmm/mp.c vmm/msr.c vmm/pio.c vmm/pvclock.c vmm/retire.c vmm/rt/fmt.c vmm/rt/log.c vmm/timer.c vmm/trace.c vmm/vcpu.c vmm/vector.c vmm/vm.c */
+/* sources: tests/fake/vm_rig.c vmm/bus.c vmm/console.c vmm/cpuid.c vmm/cr.c vmm/dev/board.c vmm/dev/i8042.c vmm/dev/ioapic.c vmm/dev/lapic.c vmm/dev/lapic_ipi.c vmm/dev/lapic_irq.c vmm/dev/lapic_timer.c vmm/dev/misc.c vmm/dev/pci.c vmm/dev/pci_cfg.c vmm/dev/pic.c vmm/dev/pit.c vmm/dev/pm.c vmm/dev/rtc.c vmm/dev/uart.c vmm/emulate.c vmm/exit.c vmm/exit_cpu.c vmm/gmem.c vmm/gwalk.c vmm/inject.c vmm/insn.c vmm/insn_alu.c vmm/insn_exec.c vmm/insn_fetch.c vmm/insn_mem.c vmm/insn_operand.c vmm/insn_seg.c vmm/insn_stack.c vmm/insn_string.c vmm/insn_table.c vmm/irqchip.c vmm/lock.c vmm/log.c vmm/mmio.c vmm/mp.c vmm/msr.c vmm/pio.c vmm/pvcall.c vmm/pvclock.c vmm/retire.c vmm/rt/fmt.c vmm/rt/log.c vmm/steal.c vmm/timer.c vmm/trace.c vmm/vcpu.c vmm/vector.c vmm/vm.c */
 #include "mp.h"
 
 #include <x86/cr.h>
 #include <x86/msr.h>
 
+#include "pvcall.h"
 #include "pvclock.h"
 #include "vm_rig.h"
 
@@ -223,6 +224,44 @@ static void a_device_that_sends_nmis_keeps_the_vm_alive(void **state)
 	assert_true(mp_rest(&rig_cpu));
 }
 
+static uint64_t hypercall(uint64_t number, uint64_t cpu)
+{
+	rig_page.gpr[TV_RAX] = number;
+	rig_page.gpr[TV_RBX] = 0;
+	rig_page.gpr[TV_RCX] = cpu;
+	rig_exit(TV_EXIT_HYPERCALL, 3);
+	return rig_page.gpr[TV_RAX];
+}
+
+static void a_hypercall_ends_the_halt_of_another_cpu_also_one_that_is_still_to_come(void **state)
+{
+	(void)state;
+	assert_false(mp_unhalted(&other[1]));
+	assert_int_equal(hypercall(PVCALL_KICK, 1), 0);
+	assert_true(atomic_load(&other[1].notified));
+	assert_true(mp_unhalted(&other[1]));
+	assert_false(mp_unhalted(&other[1]));
+	assert_false(mp_unhalted(&other[2]));
+	assert_int_equal(hypercall(PVCALL_KICK, 77), 0);	/* nobody there */
+	rig_page.cpl = 3;
+	assert_int_equal(hypercall(PVCALL_KICK, 1), PVCALL_EPERM);
+	assert_false(mp_unhalted(&other[1]));
+}
+
+static void a_kick_on_its_way_keeps_the_vm_alive(void **state)
+{
+	(void)state;
+	halt_all();
+	assert_true(mp_rest(&other[1]));
+	assert_int_equal(hypercall(PVCALL_KICK, 1), 0);
+	rig_page.rflags = RFLAGS_ONE;
+	assert_true(mp_rest(&other[2]));
+	assert_true(mp_rest(&rig_cpu));
+	mp_wake(&other[1]);
+	assert_true(mp_unhalted(&other[1]));
+	assert_false(mp_rest(&other[1]));
+}
+
 static unsigned runs_left;
 
 static void guest_ends(void)
@@ -263,6 +302,8 @@ int main(void)
 		cmocka_unit_test_setup(an_nmi_on_its_way_to_a_resting_cpu_keeps_the_vm_alive, setup),
 		cmocka_unit_test_setup(an_nmi_that_is_blocked_wakes_nobody, setup),
 		cmocka_unit_test_setup(a_device_that_sends_nmis_keeps_the_vm_alive, setup),
+		cmocka_unit_test_setup(a_hypercall_ends_the_halt_of_another_cpu_also_one_that_is_still_to_come, setup),
+		cmocka_unit_test_setup(a_kick_on_its_way_keeps_the_vm_alive, setup),
 		cmocka_unit_test_setup(the_thread_of_a_cpu_ends_with_the_vm_and_the_first_one_waits_for_the_others, setup),
 	};
 
