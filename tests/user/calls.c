@@ -4,8 +4,6 @@
 
 #include "child.h"
 
-static uint64_t now(void) { return __builtin_ia32_rdtsc(); }
-
 /* A server in a domain of its own, which adds one to word 0; @own: with a scheduling context. */
 static uint64_t server(struct child *c, bool own)
 {

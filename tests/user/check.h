@@ -64,6 +64,8 @@ static inline void verdict(const char *property)
 	failures = 0;
 }
 
+static inline uint64_t now(void) { return __builtin_ia32_rdtsc(); }
+
 static inline void out8(uint16_t port, uint8_t value)
 {
 	__asm__ volatile("outb %0, %1" : : "a"(value), "d"(port));

@@ -6,8 +6,6 @@
 
 #define ROUNDS	1000u
 
-static uint64_t now(void) { return __builtin_ia32_rdtsc(); }
-
 /* The least that @call takes, beyond reading the clock. */
 #define cost(name, call)								\
 	do {										\

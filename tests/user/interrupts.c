@@ -11,8 +11,6 @@
 #define PIT_GSI		2u		/* ISA interrupt 0, as the MADT of a PC says */
 #define PIT_HZ		1193182u
 
-static uint64_t now(void) { return __builtin_ia32_rdtsc(); }
-
 /* Channel 0, mode 2: an interrupt every @count ticks of the chip. */
 static void pit_start(uint16_t count)
 {

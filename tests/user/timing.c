@@ -6,8 +6,6 @@
 
 static uint64_t hz;
 
-static uint64_t now(void) { return __builtin_ia32_rdtsc(); }
-
 static uint64_t ntfn;
 
 static void sleep_for(uint64_t ticks)

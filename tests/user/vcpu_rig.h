@@ -43,14 +43,6 @@ static uint64_t region;			/* selector of the RAM, and where in it the guest's me
 static inline void *guest_at(uint64_t gpa) { return (void *)(HOST_BASE + gpa); }
 static inline uint32_t guest_read(uint64_t gpa) { return *(volatile uint32_t *)guest_at(gpa); }
 
-static inline uint64_t now(void)
-{
-	uint32_t lo, hi;
-
-	__asm__ volatile("rdtsc" : "=a"(lo), "=d"(hi));
-	return (uint64_t)hi << 32 | lo;
-}
-
 static inline uint64_t milliseconds(uint64_t n) { return rt_info()->tsc_hz / 1000 * n; }
 
 /* The first RAM region that is large enough. */

@@ -18,7 +18,6 @@ struct worker {
 static struct worker workers[WORKERS];
 static uint8_t worker_stack[WORKERS][WORKER_STACK] __attribute__((aligned(16)));
 
-static inline uint64_t now(void) { return __builtin_ia32_rdtsc(); }
 static inline uint64_t micros(uint64_t n) { return rt_info()->tsc_hz / 1000000 * n; }
 static inline void relax(void) { __builtin_ia32_pause(); }
 
