@@ -173,6 +173,15 @@ static bool push_pdpte(struct vcpu *v)
 	return true;
 }
 
+/* Outside of PAE paging the CPU leaves anything in these fields. */
+static void pull_pdpte(struct tv_exit_page *p, const struct vmx_vcpu *s)
+{
+	bool pae = s->cr0 & CR0_PG && s->cr4 & CR4_PAE && !(s->efer & EFER_LMA);
+
+	for (unsigned i = 0; i < ARRAY_LEN(p->pdpte); i++)
+		p->pdpte[i] = pae ? vmcs_read64(VMCS_GUEST_PDPTE(i)) : 0;
+}
+
 /* --- SEG -------------------------------------------------------------------------------------------------------------- */
 
 /* Access rights of segment register @i.  A segment that is in use was accessed: the CPU insists on the bit. */
@@ -368,6 +377,8 @@ static NOINLINE void pull_groups(struct vcpu *v, uint32_t groups)
 		p->xcr0 = s->xcr0;
 		p->xss = 0;
 	}
+	if (groups & TV_REGS_PDPTE)
+		pull_pdpte(p, s);
 	if (groups & TV_REGS_TSC)
 		p->tsc_offset = vmcs_read64(VMCS_TSC_OFFSET);
 	if (groups & TV_REGS_CODE)

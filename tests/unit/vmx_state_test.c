@@ -257,6 +257,19 @@ static void after_a_triple_fault_new_registers_start_from_reset(void **state)
 	assert_int_equal(hw->lstar, 0);
 }
 
+static void pdptes_are_there_in_pae_paging_only(void **state)
+{
+	(void)state;
+	fake_long_mode();
+	FIELD(VMCS_GUEST_PDPTE(3)) = 0x6001;
+	vmx_pull(&vcpu, TV_REGS_PDPTE);
+	assert_int_equal(page.pdpte[3], 0);
+	page.efer = 0;
+	assert_int_equal(vmx_push(&vcpu, TV_REGS_CR), 0);
+	vmx_pull(&vcpu, TV_REGS_PDPTE);
+	assert_int_equal(page.pdpte[3], 0x6001);
+}
+
 static void a_reset_vcpu_passes_the_rules_of_vm_entry(void **state)
 {
 	(void)state;
@@ -271,7 +284,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-		T(each_field_is_checked), T(what_was_pulled_can_be_pushed), T(cache_disable_never_reaches_the_hardware),
+		T(pdptes_are_there_in_pae_paging_only), T(each_field_is_checked), T(what_was_pulled_can_be_pushed), T(cache_disable_never_reaches_the_hardware),
 		T(the_guest_owns_some_bits_and_sees_its_own_values_of_the_others), T(long_mode_is_an_entry_control),
 		T(a_change_of_paging_flushes_and_a_new_cr2_does_not), T(a_switch_to_long_mode_and_back_is_accepted_in_one_push),
 		T(the_group_for_code_is_the_same_part_of_the_larger_groups), T(a_single_step_in_a_shadow_is_noted_as_pending), T(an_instruction_that_was_emulated_costs_one_write),
