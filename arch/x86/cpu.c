@@ -114,10 +114,13 @@ void cpu_load_space(hpa_t root)
 	write_cr3(root.v | victim);		/* flushes what the tag stood for */
 }
 
-/* Reload CR3 with the tag it has, which flushes the tag's translations, but not the global ones of the kernel. */
+/* All translations of the tag that CR3 has, but not the global ones of the kernel; so does loading CR3 again. */
 static void flush_current(void)
 {
-	write_cr3(read_cr3() & ~CR3_NO_FLUSH);
+	if (cpu_has(FEATURE_INVPCID))
+		invpcid(INVPCID_CONTEXT, read_cr3() & CR3_PCID);
+	else
+		write_cr3(read_cr3() & ~CR3_NO_FLUSH);
 }
 
 void cpu_drop_space(hpa_t root)

@@ -33,6 +33,8 @@ static const struct feature_row rows[] = {
 	[FEATURE_IBT]           = { "ibt",          CPUID_EXT_FEATURES, 0, EDX, 20 },
 	[FEATURE_XSAVE]         = { "xsave",        CPUID_FEATURES,     0, ECX, 26 },
 	[FEATURE_XSAVEOPT]      = { "xsaveopt",     CPUID_XSAVE,        1, EAX, 0 },
+	[FEATURE_XSAVES]        = { "xsaves",       CPUID_XSAVE,        1, EAX, 3 },
+	[FEATURE_INVPCID]       = { "invpcid",      CPUID_EXT_FEATURES, 0, EBX, 10 },
 	[FEATURE_1G_PAGES]      = { "1g-pages",     CPUID_EXT_AMD,      0, EDX, 26 },
 	[FEATURE_INVARIANT_TSC] = { "invtsc",       CPUID_POWER,        0, EDX, 8 },
 	[FEATURE_HYPERVISOR]    = { "hypervisor",   CPUID_FEATURES,     0, ECX, 31 },
@@ -109,7 +111,7 @@ void features_init(void)
 	if (cpu_has(FEATURE_SVM))
 		in_use &= ~BIT(FEATURE_SHSTK);
 	if (!cpu_has(FEATURE_XSAVE))
-		in_use &= ~BIT(FEATURE_XSAVEOPT);
+		in_use &= ~(BIT(FEATURE_XSAVEOPT) | BIT(FEATURE_XSAVES));
 	read_address_sizes();
 }
 
@@ -135,7 +137,7 @@ uint32_t cpu_kind(void)
 
 void features_print(void)
 {
-	char line[160];
+	char line[192];
 	size_t n = 0;
 
 	for (unsigned i = 0; i < FEATURE_COUNT; i++)

@@ -77,6 +77,14 @@ static inline void out16(uint16_t port, uint16_t v) { __asm__ volatile("outw %0,
 static inline void out32(uint16_t port, uint32_t v) { __asm__ volatile("outl %0, %1" : : "a"(v), "Nd"(port) : "memory"); }
 
 static inline void invlpg(uint64_t va) { __asm__ volatile("invlpg (%0)" : : "r"(va) : "memory"); }
+/* SDM, "INVPCID": the translations of one tag that are not global. */
+#define INVPCID_CONTEXT	1ul
+static inline void invpcid(uint64_t type, uint64_t pcid)
+{
+	const struct { uint64_t pcid, address; } what = { pcid, 0 };
+
+	__asm__ volatile("invpcid %0, %1" : : "m"(what), "r"(type) : "memory");
+}
 static inline void clts(void) { __asm__ volatile("clts" : : : "memory"); }
 
 #endif
