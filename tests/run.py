@@ -12,6 +12,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 import xml.etree.ElementTree
 from pathlib import Path
@@ -90,6 +91,21 @@ def run_check(test, seconds):
     return by_status(test, status, text.splitlines()[0] if text else "")
 
 
+def run_model(test, seconds):
+    """A model that Spin searches for a state that must not be.  Each of its mutants, which its comment names, must have one."""
+    results = []
+    mutants = re.search(r"^ \* mutants: (.+)$", test.path.read_text(), re.M)
+    for mutant in ["", *(mutants[1].split() if mutants else [])]:
+        with tempfile.TemporaryDirectory(prefix="trivet-") as work:
+            words = f"cd {work} && spin -a {f'-D{mutant}' if mutant else ''} {test.path} && gcc -O1 -DSAFETY -o pan pan.c && ./pan -m1000000"
+            status, text = command(test, "sh", "-c", words, seconds=seconds)
+        errors = re.search(r"errors: (\d+)", text)
+        good = status == 0 and errors and (errors[1] != "0") == bool(mutant) and "too small" not in text
+        name = f"{test.name}, {mutant}: the error is found" if mutant else f"{test.name}: no error is found"
+        results.append(Result("pass" if good else "fail", name, f"status {status}, {errors[0] if errors else 'no result'}"))
+    return results
+
+
 def run_boot(test, seconds):
     """A program in root's place, or a guest of its own, in an emulated machine."""
     return [Result(*r) for r in bootest.run(test.kind, test.path, test.log, seconds)]
@@ -118,6 +134,7 @@ KINDS = [
     Kind("unit",   "build/tests/unit/*_test",     run_unit,        120),
     Kind("fuzz",   "build/tests/fuzz/*_fuzz",     run_fuzz,        60),
     Kind("oracle", "build/tests/fuzz/*_zydis",    run_program,     300),
+    Kind("model",  "*/*.pml",                     run_model,       120),
     Kind("user",   "build/tests/user/*.elf",      run_boot,        120),
     Kind("user-vmx",  "build/tests/user/*.elf",   run_boot,        240),
     Kind("guest",  "build/tests/guest/*.bin",     run_boot,        120),
