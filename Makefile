@@ -36,7 +36,7 @@ X86  := acpi.c console.c cpu.c cpuid.c desc.c earlycon.c entry.asm fbcon.c fpu.c
 	lapic.c machine.c pt_x86.c shadow.c smp.c string.c time.c trampoline.asm trap.c user.c virt.c
 VMX  := bitmap.c check.c controls.c cpu.c enter.asm exit.c inject.c pt_ept.c run.c state.c vcpu.c vpid.c
 SVM  := asid.c bitmap.c check.c controls.c cpu.c enter.asm exit.c inject.c pt_npt.c run.c state.c vcpu.c
-CORE := boot_memory.c boot_option.c cap.c cross.c domain.c ep.c event.c exit.c fmt.c hc_cap.c hc_dev.c hc_domain.c hc_ipc.c \
+CORE := boot_memory.c boot_option.c cap.c cross.c domain.c doorbell.c ep.c event.c exit.c fmt.c hc_cap.c hc_dev.c hc_domain.c hc_ipc.c \
 	hc_mem.c hc_sched.c hc_thread.c hc_vcpu.c hypercall.c irq.c klog.c limbo.c log.c main.c notify.c object.c panic.c \
 	port.c refill.c root.c sched.c space.c space_change.c thread.c timer.c vcpu.c
 MM   := frame.c kmap.c pt.c quota.c

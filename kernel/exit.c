@@ -11,6 +11,7 @@
 #include <abi/hypercall.h>
 #include <arch/time.h>
 #include <arch/virt.h>
+#include <kernel/doorbell.h>
 #include <kernel/sched.h>
 #include <kernel/space.h>
 #include <kernel/thread.h>
@@ -82,6 +83,8 @@ static enum tv_err exit_loop(struct thread *t, struct vcpu *v)
 			virt->flush(v);
 		}
 		kind = virt->run(v);
+		if (kind == TV_EXIT_PIO && doorbell_ring(v))
+			kind = TV_EXIT_NONE;
 		/* Neither TV_EXIT_NONE nor VIRT_REFUSED. */
 		if (likely(kind - 1 < TV_EXIT_KINDS - 1))
 			return exit_deliver(t, v, kind, 0);

@@ -2,10 +2,12 @@
 /* Hypercalls on interrupts, I/O ports and MSRs. */
 #include <arch/irq.h>
 #include <kernel/domain.h>
+#include <kernel/doorbell.h>
 #include <kernel/hypercall.h>
 #include <kernel/irq.h>
 #include <kernel/notify.h>
 #include <kernel/port.h>
+#include <kernel/space.h>
 #include <kernel/thread.h>
 #include <kernel/vcpu.h>
 
@@ -121,4 +123,21 @@ enum tv_err hc_port_grant(struct thread *t, struct user_frame *f)
 enum tv_err hc_msr_grant(struct thread *t, struct user_frame *f)
 {
 	return grant(t, f, TV_CAP_MSRS);
+}
+
+/* doorbell_bind: arg0 = guest space, arg1 = port, arg2 = notification or 0, arg3 = bits. */
+enum tv_err hc_doorbell_bind(struct thread *t, struct user_frame *f)
+{
+	uint64_t port = frame_arg(f, 1), ntfn = frame_arg(f, 2), bits = frame_arg(f, 3);
+	struct notification *n = NULL;
+	struct cap *space;
+	enum tv_err err = cap_get(&t->domain->table, frame_arg(f, 0), TV_CAP_SPACE, TV_RIGHT_MAP, &space);
+
+	if (!err && ntfn)
+		err = notify_get(&t->domain->table, ntfn, bits, &n);
+	if (err)
+		return err;
+	if (port > UINT16_MAX || (!ntfn && bits))
+		return TV_EINVAL;
+	return doorbell_bind(cap_space(space), (uint16_t)port, n, bits);
 }

@@ -54,6 +54,7 @@ enum tv_err (*const hypercall_table[])(struct thread *t, struct user_frame *f) =
 	[TV_LOG_READ] = hc_log_read,
 	[TV_LOG_BIND] = hc_log_bind,
 	[TV_THREAD_RESET] = hc_thread_reset,
+	[TV_DOORBELL_BIND] = hc_doorbell_bind,
 };
 _Static_assert(ARRAY_LEN(hypercall_table) == TV_HYPERCALLS, "every hypercall number needs a handler");
 
@@ -63,7 +64,7 @@ _Static_assert(ARRAY_LEN(hypercall_table) == TV_HYPERCALLS, "every hypercall num
 			 MASK(TV_THREAD_BIND, TV_THREAD_CREATE) | BIT(TV_SCHED_CREATE) | BIT(TV_SCHED_BIND) | \
 			 BIT(TV_VCPU_CREATE) | BIT(TV_VCPU_MAP) | BIT(TV_EP_CREATE) | BIT(TV_NTFN_CREATE) | \
 			 BIT(TV_IRQ_BIND) | BIT(TV_PORT_GRANT) | BIT(TV_MSR_GRANT) | BIT(TV_LOG_BIND) | \
-			 BIT(TV_THREAD_RESET))
+			 BIT(TV_THREAD_RESET) | BIT(TV_DOORBELL_BIND))
 _Static_assert(TV_HYPERCALLS <= 64, "TREE_CALLS has a bit for each");
 
 void kernel_hypercall(struct user_frame *f)

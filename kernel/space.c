@@ -11,6 +11,7 @@
 #include <kernel/cpu.h>
 #include <kernel/cross.h>
 #include <kernel/domain.h>
+#include <kernel/doorbell.h>
 #include <kernel/space.h>
 #include <kernel/vcpu.h>
 #include <mm/frame.h>
@@ -278,6 +279,7 @@ bool space_fini(struct space *s, struct work *w)
 	struct tree_node *n;
 
 	s->dying = true;
+	doorbells_end(s);
 	while ((n = tree_first(&s->mappings)) != NULL) {
 		if (!work_left(w) || !mapping_destroy(tree_entry(n, struct mapping, at), w))
 			return false;

@@ -67,6 +67,8 @@ enum tv_hypercall {
 	TV_LOG_BIND        = 41,	/* log, notification, bits: signalled when the log grows                     */
 	/* threads, again */
 	TV_THREAD_RESET    = 42,	/* thread, rip, rsp, arg: begin anew, with the FPU state kept                */
+	/* devices, again */
+	TV_DOORBELL_BIND   = 43,	/* guest space, port, notification (0: none), bits                           */
 	TV_HYPERCALLS
 };
 

@@ -64,6 +64,7 @@ enum tv_err hc_irq_ack(struct thread *t, struct user_frame *f);
 enum tv_err hc_irq_mask(struct thread *t, struct user_frame *f);
 enum tv_err hc_port_grant(struct thread *t, struct user_frame *f);
 enum tv_err hc_msr_grant(struct thread *t, struct user_frame *f);
+enum tv_err hc_doorbell_bind(struct thread *t, struct user_frame *f);
 /* klog.c */
 enum tv_err hc_log_write(struct thread *t, struct user_frame *f);
 enum tv_err hc_log_read(struct thread *t, struct user_frame *f);

@@ -27,6 +27,7 @@ struct space {
 	struct tree mappings;		/* struct mapping.at, ordered by address                                 */
 	struct list vcpus;		/* struct vcpu.in_space                                                  */
 	struct cpu_set cpus;		/* SPACE_HOST: CPUs that may know translations of it, loaded or not      */
+	struct doorbells *doorbells;	/* SPACE_GUEST: kernel/doorbell.h; NULL: none                             */
 	uint64_t flush_generation;	/* grows whenever the space loses a translation                          */
 };
 

@@ -251,6 +251,12 @@ static inline enum tv_err sys_irq_mask(uint64_t irqs, uint64_t gsi) { return sys
 static inline enum tv_err sys_port_grant(uint64_t to, uint64_t ports) { return sys_call2(TV_PORT_GRANT, to, ports); }
 static inline enum tv_err sys_msr_grant(uint64_t vcpu, uint64_t msrs) { return sys_call2(TV_MSR_GRANT, vcpu, msrs); }
 
+/* @ntfn 0: an OUT to @port exits again. */
+static inline enum tv_err sys_doorbell_bind(uint64_t space, uint16_t port, uint64_t ntfn, uint64_t bits)
+{
+	return sys_call6(TV_DOORBELL_BIND, space, port, ntfn, bits, 0, 0);
+}
+
 /* --- kernel log --- */
 
 /* At most 40 bytes, NUL-terminated when shorter. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sources: tests/fake/kernel_fake.c tests/fake/kernel_invariants.c kernel/cap.c kernel/cross.c kernel/domain.c kernel/ep.c kernel/exit.c kernel/hc_cap.c kernel/hc_dev.c kernel/hc_domain.c kernel/hc_ipc.c kernel/hc_mem.c kernel/hc_sched.c kernel/hc_thread.c kernel/hc_vcpu.c kernel/hypercall.c kernel/irq.c kernel/klog.c kernel/limbo.c kernel/notify.c kernel/object.c kernel/port.c kernel/refill.c kernel/root.c kernel/sched.c kernel/space.c kernel/space_change.c kernel/thread.c kernel/timer.c kernel/vcpu.c mm/pt.c mm/quota.c */
+/* sources: tests/fake/kernel_fake.c tests/fake/kernel_invariants.c kernel/cap.c kernel/cross.c kernel/domain.c kernel/doorbell.c kernel/ep.c kernel/exit.c kernel/hc_cap.c kernel/hc_dev.c kernel/hc_domain.c kernel/hc_ipc.c kernel/hc_mem.c kernel/hc_sched.c kernel/hc_thread.c kernel/hc_vcpu.c kernel/hypercall.c kernel/irq.c kernel/klog.c kernel/limbo.c kernel/notify.c kernel/object.c kernel/port.c kernel/refill.c kernel/root.c kernel/sched.c kernel/space.c kernel/space_change.c kernel/thread.c kernel/timer.c kernel/vcpu.c mm/pt.c mm/quota.c */
 #include <kernel/hypercall.h>
 
 #include "kernel_fake.h"
@@ -94,6 +94,8 @@ static const struct row rows[] = {
 	{ TV_PORT_GRANT, { F_DOMAIN, X }, 1, T(PORTS), TV_RIGHT_USE },
 	{ TV_MSR_GRANT, { X, F_MSRS }, 0, T(VCPU), TV_RIGHT_CONTROL },
 	{ TV_MSR_GRANT, { F_VCPU, X }, 1, T(MSRS), TV_RIGHT_USE },
+	{ TV_DOORBELL_BIND, { X, 9, F_NTFN, 1 }, 0, T(SPACE), TV_RIGHT_MAP },
+	{ TV_DOORBELL_BIND, { F_SPACE, 9, X, 1 }, 2, T(NOTIFICATION), TV_RIGHT_CONTROL },
 	{ TV_LOG_WRITE, { X }, 0, T(LOG), TV_RIGHT_WRITE },
 	{ TV_LOG_READ, { X }, 0, T(LOG), TV_RIGHT_READ },
 	{ TV_LOG_BIND, { X, F_NTFN, 1 }, 0, T(LOG), TV_RIGHT_CONTROL },

@@ -19,6 +19,7 @@
 #include <kernel/cpu.h>
 #include <kernel/cross.h>
 #include <kernel/domain.h>
+#include <kernel/doorbell.h>
 #include <kernel/sched.h>
 #include <kernel/space.h>
 #include <kernel/thread.h>
@@ -37,7 +38,7 @@ static struct notification notification;
 /* What the back-end was asked to do, and what it answers. */
 static struct {
 	uint32_t kinds[4];
-	unsigned runs, flushes, interrupts, ipis, timer_starts, completed, inits, finis, leaves;
+	unsigned bells, runs, flushes, interrupts, ipis, timer_starts, completed, inits, finis, leaves;
 	uint32_t asked;
 	uint32_t pushed, refuse, pulled;
 	uint64_t timer;
@@ -65,6 +66,7 @@ static const struct virt_ops fake_ops = {
 };
 const struct virt_ops *virt = &fake_ops;
 
+bool doorbell_ring(struct vcpu *v) { return v == &vcpu && world.bells && world.bells--; }
 void timer_start(struct timer *t, uint64_t deadline) { (void)t; world.timer_starts++; world.timer = deadline; }
 void cross_call(uint32_t cpu, void (*fn)(void *arg), void *arg)
 {
@@ -372,6 +374,16 @@ static void creation_takes_all_or_nothing(void **state)
 	free(v);
 }
 
+static void a_doorbell_is_no_exit(void **state)
+{
+	(void)state;
+	world.kinds[0] = world.kinds[1] = TV_EXIT_PIO;
+	world.bells = 1;
+	assert_int_equal(vcpu_run(&thread, &vcpu, TV_NEVER), TV_OK);
+	assert_int_equal(world.runs, 2);
+	assert_int_equal(page.exits, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -384,6 +396,7 @@ int main(void)
 		T(lost_translations_are_flushed_before_the_entry), T(one_thread_at_a_time_runs_it), T(a_thread_keeps_one_vcpu),
 		T(a_preempted_run_goes_on_and_returns_to_user_mode), T(the_end_of_its_space_ends_the_run),
 		T(creation_takes_all_or_nothing),
+		T(a_doorbell_is_no_exit),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
