@@ -29,6 +29,8 @@ enum { APIC_SVR = 0xf0, APIC_LVT_LINT0 = 0x350, APIC_LVT_LINT1 = 0x360 };
 #define LINT0_EXTINT	0x700u
 #define LINT1_NMI	0x400u
 
+#define WAKE_MAX_HZ	50000u		/* see wake_learn() */
+
 bool vcpu_init(struct vcpu *v, struct vm *vm, unsigned index, struct tv_exit_page *page)
 {
 	const struct lapic_config apic = {
@@ -178,26 +180,61 @@ static bool go_away(struct vcpu *v)
 }
 
 /*
- * Wait for a signal or the next deadline; returns the signals.  The guest sleeps until one of them comes: what passes from then on
- * until the thread runs again is not its will.
+ * From the end of a wait to the guest it takes its time, so for the local APIC's timer the kernel is asked to wake the thread as much
+ * earlier as it took lately; what is left is waited out right before the guest is entered.
  */
-static uint64_t wait(struct vcpu *v)
+static void wake_learn(struct vcpu *v, uint64_t took)
 {
-	uint64_t bits, since = clock_now(), deadline = next_deadline(v), until, woken;
+	if (took < v->wake_cost)
+		v->wake_cost = took;
+	/* Longer than 20 us: not the way back, but another thread on the CPU. */
+	else if (took <= v->vm->tsc_hz / WAKE_MAX_HZ)
+		v->wake_cost += (took - v->wake_cost + 7) / 8;
+}
 
-	(void)sys_ntfn_wait(v->ntfn, deadline, &bits);
-	until = min_u64(clock_now(), deadline);
+/*
+ * Wait for a signal or the next deadline; *@bits: the signals.  The guest sleeps until one of them comes: what passes from then on
+ * until the thread runs again is not its will.  Returns the time up to which timers are due, which may be a moment ahead.
+ */
+static uint64_t wait(struct vcpu *v, uint64_t *bits)
+{
+	uint64_t since = clock_now(), due = next_deadline(v), asked = due, until, woken, now;
+	enum tv_err err;
+
+	if (due == lapic_deadline(&v->lapic) && due != TV_NEVER)
+		asked -= v->wake_cost;
+	err = sys_ntfn_wait(v->ntfn, asked, bits);
+	now = clock_now();
+	until = min_u64(now, asked);
 	woken = atomic_load_explicit(&v->woken, memory_order_relaxed);
 	if (woken)
 		until = min_u64(until, woken);
 	if (until > since)
 		v->trace.halted += until - since;
-	return bits;
+	if (err != TV_ETIMEOUT || asked <= since)
+		return now;
+	v->asked = asked;
+	v->hold = due;
+	return max_u64(now, due);
 }
 
+/* The first entry after a wait that has timed out: an interrupt that was let out a moment ahead of its time arrives in time. */
+static NOINLINE void hold(struct vcpu *v)
+{
+	uint64_t now = clock_now();
+
+	wake_learn(v, now - v->asked);
+	while (now < v->hold) {
+		__builtin_ia32_pause();
+		now = clock_now();
+	}
+	v->hold = 0;
+}
+
+/* The CPU halts, or waits to be started. */
 static void sleep(struct vcpu *v)
 {
-	uint64_t bits = 0;
+	uint64_t bits = 0, now;
 
 	vm_console_idle(v->vm);
 	trace_publish_lazily(v);
@@ -206,15 +243,16 @@ static void sleep(struct vcpu *v)
 	if (!go_away(v))
 		return;
 	if (likely(mp_rest(v))) {
-		bits = wait(v);
+		now = wait(v, &bits);
 		mp_wake(v);
 	} else {
+		now = clock_now();
 		(void)vm_stop(v->vm, VM_EXIT_CRASH, "halted for ever: HLT with interrupts off at 0x%llx",
 			      (unsigned long long)v->page->rip);
 	}
 	atomic_store_explicit(&v->where, VCPU_IN_MONITOR, memory_order_relaxed);
 	vm_signals(v->vm, bits);
-	vcpu_timers_run(v, clock_now());
+	vcpu_timers_run(v, now);
 }
 
 /* Look at what became pending.  True: the guest can be entered; false: it still halts, or waits to be started. */
@@ -254,6 +292,8 @@ static void enter(struct vcpu *v)
 
 	if (unlikely(v->page->dirty & TV_REGS_CR))
 		insn_modes_changed(&v->insn);
+	if (unlikely(v->hold))
+		hold(v);
 	if (!go_away(v))
 		return;
 	err = sys_vcpu_run(v->sel, next_deadline(v), &group);

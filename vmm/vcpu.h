@@ -48,6 +48,9 @@ struct vcpu {
 	uint32_t decode_groups;		/* register groups needed to find out an instruction's length, 0: exits tell it */
 	uint32_t boosted;		/* exit kind whose want[] was extended for one exit, 0: none */
 	uint32_t boosted_want;		/* its usual value                                           */
+	uint64_t wake_cost;		/* TSC ticks from the deadline of a wait to the guest's next entry; learnt */
+	uint64_t asked;			/* deadline of the last wait                                         */
+	uint64_t hold;			/* TSC before which the guest is not entered, not far ahead; 0: none */
 	uint32_t mismatches;		/* exits in a row whose instruction was not found            */
 	struct lapic lapic;
 	struct insn_ctx insn;
