@@ -16,4 +16,17 @@ struct acpi_config {
  */
 uint64_t acpi_build(uint8_t *buf, uint64_t size, uint64_t gpa, const struct acpi_config *cfg) MUST_USE;
 
+/* Names of the files by which firmware gets the tables and the script that tells it how to place them. */
+#define ACPI_FILE_RSDP		"etc/acpi/rsdp"
+#define ACPI_FILE_TABLES	"etc/acpi/tables"
+#define ACPI_FILE_SCRIPT	"etc/table-loader"
+
+#define ACPI_RSDP_SIZE		36u
+
+/*
+ * Write that script for the @size bytes that acpi_build() made at @tables for address 0, prepare them for it, and put the RSDP into
+ * @rsdp.  Returns its size in bytes; 0: @script_size is too small.
+ */
+uint64_t acpi_loader(uint8_t *tables, uint64_t size, uint8_t rsdp[ACPI_RSDP_SIZE], void *script, uint64_t script_size) MUST_USE;
+
 #endif

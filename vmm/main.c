@@ -16,6 +16,7 @@
 #include <svc/vm.h>
 
 #include "acpi.h"
+#include "firmware.h"
 #include "inject.h"
 #include "layout.h"
 #include "vcpu.h"
@@ -25,6 +26,7 @@
 #define HOST_PAGES	VM_HOST_FREE		/* state pages of the vCPUs */
 #define HOST_KERNEL	0x001000000000ull
 #define HOST_MODULE	0x002000000000ull
+#define HOST_FIRMWARE	0x003000000000ull
 #define HOST_DISKS	0x004000000000ull	/* HOST_DISK_STEP apart: the image, then what was written */
 #define HOST_DISK_STEP	0x001000000000ull
 #define HOST_RAM	0x010000000000ull	/* aligned for the largest pages */
@@ -369,6 +371,35 @@ static bool guest_resume(struct setup *s)
 	return true;
 }
 
+/* Firmware at the reset vector, read-only; it, and what it shall start, stay mapped. */
+static bool firmware_load(struct setup *s)
+{
+	const struct vm_config *c = s->config;
+	uint64_t base = LAYOUT_HIGH - c->firmware_size;
+	struct firmware_input in = {
+		.size = c->firmware_size, .kernel_size = c->kernel_size, .initrd_size = c->module_count ? c->module[0].size : 0,
+		.cmdline = c->cmdline,
+	};
+	enum tv_err err;
+
+	if (!in.size || in.size > FIRMWARE_MAX || !is_aligned(in.size, PAGE_SIZE)) {
+		(void)vm_stop(&vm, VM_EXIT_REFUSED, "firmware %s: %llu bytes; expected a multiple of 4 KiB up to %llu MiB",
+			      c->firmware_name, (unsigned long long)in.size, FIRMWARE_MAX / MIB);
+		return false;
+	}
+	err = sys_mem_map(s->space, base, start_cap(s->start, "firmware"), 0, in.size, TV_MAP_READ | TV_MAP_EXEC);
+	if (err != TV_OK) {
+		(void)no_call("mapping the firmware", err);
+		return false;
+	}
+	in.image = module_map(s, "firmware", HOST_FIRMWARE, 0, in.size);
+	in.kernel = in.kernel_size ? module_map(s, "kernel", HOST_KERNEL, 0, in.kernel_size) : NULL;
+	in.initrd = in.initrd_size ? module_map(s, "module0", HOST_MODULE, 0, in.initrd_size) : NULL;
+	if (!in.image || (in.kernel_size && !in.kernel) || (in.initrd_size && !in.initrd))
+		return false;
+	return gmem_add(&vm.mem, (gpa_t){ base }, in.size, (void *)HOST_FIRMWARE, false) && firmware_init(&vm, &in);
+}
+
 /* Everything up to the first instruction of the guest. */
 static bool machine_make(struct setup *s)
 {
@@ -389,6 +420,10 @@ static bool machine_make(struct setup *s)
 	atomic_store(&vm.shared->status.state, VM_STATE_LOADING);
 	if (s->again)
 		return guest_resume(s);
+	if (s->config->firmware_size) {		/* the first CPU is as after a reset */
+		vcpu_virtual_wire(&vcpus[0]);
+		return firmware_load(s);
+	}
 	if (!guest_load(s, &entry))
 		return false;
 	vcpu_enter_kernel(&vcpus[0], &entry);

@@ -112,6 +112,13 @@ void vcpu_start(struct vcpu *v, uint8_t vector)
 	p->dirty |= TV_REGS_RIP | TV_REGS_SEG;
 }
 
+void vcpu_virtual_wire(struct vcpu *v)
+{
+	lapic_mmio_write(&v->lapic, APIC_SVR, 4, SVR_FIRMWARE);
+	lapic_mmio_write(&v->lapic, APIC_LVT_LINT0, 4, LINT0_EXTINT);
+	lapic_mmio_write(&v->lapic, APIC_LVT_LINT1, 4, LINT1_NMI);
+}
+
 void vcpu_enter_kernel(struct vcpu *v, const struct load_entry *e)
 {
 	const struct tv_segment data = { e->ds, SEG_DATA | SEG_DB | SEG_G, UINT32_MAX, 0 };
@@ -135,9 +142,7 @@ void vcpu_enter_kernel(struct vcpu *v, const struct load_entry *e)
 	p->seg[TV_CS] = (struct tv_segment){ e->cs, SEG_CODE | (e->long_mode ? SEG_L : SEG_DB) | SEG_G, UINT32_MAX, 0 };
 	p->gdtr = (struct tv_table){ e->gdt_base, e->gdt_limit, 0 };
 	p->idtr = (struct tv_table){ 0, 0, 0 };
-	lapic_mmio_write(&v->lapic, APIC_SVR, 4, SVR_FIRMWARE);
-	lapic_mmio_write(&v->lapic, APIC_LVT_LINT0, 4, LINT0_EXTINT);
-	lapic_mmio_write(&v->lapic, APIC_LVT_LINT1, 4, LINT1_NMI);
+	vcpu_virtual_wire(v);
 }
 
 void vcpu_boost(struct vcpu *v, uint32_t groups)

@@ -69,6 +69,9 @@ void vcpu_init_registers(struct vcpu *v);
 /* A SIPI: real mode, at the first byte of page @vector. */
 void vcpu_start(struct vcpu *v, uint8_t vector);
 
+/* The local APIC as firmware leaves it, and as some firmware expects it: the PIC's interrupts reach the CPU through it. */
+void vcpu_virtual_wire(struct vcpu *v);
+
 struct load_entry;
 /* The register state in which a kernel's boot protocol enters it; call after vcpu_reset_registers(). */
 void vcpu_enter_kernel(struct vcpu *v, const struct load_entry *e);

@@ -6,7 +6,8 @@
  *   domain      DOMAIN         MAP                  its own host space: map what it has regions for
  *   ram0 ...    REGION         READ WRITE EXEC      guest RAM, vm_config.ram_count pieces, 2 MiB aligned (1 GiB where that
  *                                                   large), all zero
- *   kernel      REGION         READ                 the kernel module; its first vm_config.kernel_size bytes are the file
+ *   kernel      REGION         READ                 only when vm_config.kernel_size is not 0, the bytes of the file
+ *   firmware    REGION         READ EXEC            the same with firmware_size
  *   module0 ... REGION         READ                 vm_config.module_count further files for the guest, such as its initrd
  *   image0 ...  REGION         READ                 the module of a disk; its first vm_disk.image_size bytes are the file
  *   ramdisk0 .. REGION         READ WRITE           memory of a disk that can be written, of vm_disk.size bytes rounded up to 4 KiB,
@@ -87,7 +88,7 @@ static inline uint64_t vm_disk_memory(uint64_t size)
 /* The configuration in the start page. */
 struct vm_config {
 	uint64_t memory;			/* bytes of guest RAM: sum of the pieces                      */
-	uint64_t kernel_size;			/* bytes of the file                                          */
+	uint64_t kernel_size, firmware_size;	/* bytes of the files; at least one of them is there          */
 	uint64_t wall_seconds;			/* seconds since 1970-01-01 UTC at the time-stamp @wall_tsc   */
 	uint64_t wall_tsc;
 	uint64_t root_signal;			/* the bit to signal on "root"                                */
@@ -99,7 +100,8 @@ struct vm_config {
 	uint32_t devices;			/* VM_DEVICE_*: what not every VM has                         */
 	struct vm_module module[VM_MODULES];
 	char name[VM_NAME];
-	char kernel_name[VM_MODULE_NAME];	/* of the boot module, for messages                           */
+	char kernel_name[VM_MODULE_NAME];	/* of the boot modules, for messages                          */
+	char firmware_name[VM_MODULE_NAME];
 	char cmdline[VM_CMDLINE];		/* for the guest kernel; behind its NUL, those of the modules */
 	uint64_t old_addr;			/* where the memory in the area "old" was                     */
 	uint32_t generation;			/* 0: begin; n: go on as the n-th monitor after the first one, see svc/record.h */
@@ -108,10 +110,10 @@ struct vm_config {
 	uint32_t reserved1;
 	struct vm_disk disk[VM_DISKS];
 };
-_Static_assert(offsetof(struct vm_config, ram) == 48, "protocol");
-_Static_assert(offsetof(struct vm_config, module) == 152, "protocol");
-_Static_assert(offsetof(struct vm_config, name) == 472, "protocol");
-_Static_assert(sizeof(struct vm_config) == 584 + VM_CMDLINE + 8 + 56 * VM_DISKS, "protocol");
+_Static_assert(offsetof(struct vm_config, ram) == 56, "protocol");
+_Static_assert(offsetof(struct vm_config, module) == 160, "protocol");
+_Static_assert(offsetof(struct vm_config, name) == 480, "protocol");
+_Static_assert(sizeof(struct vm_config) == 656 + VM_CMDLINE + 8 + 56 * VM_DISKS, "protocol");
 _Static_assert(sizeof(struct vm_config) <= TV_START_CONFIG, "fits into the start page");
 
 /* Exit codes of thread 0. */

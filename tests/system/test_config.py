@@ -81,6 +81,8 @@ ERRORS = {
     "initrd is a kernel": (f'[vm.a]\n{GOOD}initrd = "guest:linux-cloud"\n', 4, "vm.a.initrd", ["a Linux kernel (bzImage)", "expected a cpio"]),
     "initrd larger than memory": (f'[vm.a]\n{GOOD}initrd = "big.cpio"\n', 4, "vm.a.initrd", ["80M", "do not fit", "128M"]),
     "kernel larger than memory": ('[vm.a]\nmemory = "64M"\nkernel = "guest:linux-cloud"\n', 3, "vm.a.kernel", ["more than the memory, 64M"]),
+    "firmware of odd size": ('[vm.a]\nmemory = "64M"\nfirmware = "big.cpio"\n', 3, "vm.a.firmware", ["expected firmware", "up to 8M"]),
+    "no such firmware": ('[vm.a]\nmemory = "64M"\nfirmware = "bios"\n', 3, "vm.a.firmware", ["no such file"]),
     "module without file": (f"[vm.a]\n{GOOD}modules = [{{ cmdline = 'x' }}]\n", 4, "vm.a.modules.0", ['"file" is missing']),
     "no such module": (f"[vm.a]\n{GOOD}modules = [{{ file = 'nowhere' }}]\n", 4, "vm.a.modules.0.file", ["no such file"]),
     "too many modules": (f"[vm.a]\n{GOOD}modules = [{', '.join(5 * ['{ file = %r }' % 'big.cpio'])}]\n", 4, "vm.a.modules", ["at most 4"]),

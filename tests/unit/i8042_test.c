@@ -198,10 +198,59 @@ static void latches_keep_what_is_written(void **state)
 	assert_int_equal(misc_apm_ops.read(&misc, 1, 1), 0xb1);
 }
 
+static void type_in(uint8_t b, const uint8_t *expected, unsigned count)
+{
+	send(b);
+	for (unsigned i = 0; i < count; i++) {
+		assert_int_equal(status() & 1, 1);
+		assert_int_equal(data(), expected[i]);
+	}
+	assert_int_equal(status() & 1, 0);
+}
+
+static void a_keyboard_acknowledges_and_says_who_it_is(void **state)
+{
+	(void)state;
+	kbd.keyboard = true;
+	type_in(0xff, (const uint8_t[]){ 0xfa, 0xaa }, 2);
+	type_in(0xf2, (const uint8_t[]){ 0xfa, 0xab, 0x83 }, 3);
+	type_in(0xee, (const uint8_t[]){ 0xee }, 1);
+	type_in(0xf4, (const uint8_t[]){ 0xfa }, 1);
+}
+
+static void the_parameter_of_a_keyboard_command_is_no_command(void **state)
+{
+	(void)state;
+	kbd.keyboard = true;
+	type_in(0xed, (const uint8_t[]){ 0xfa }, 1);
+	type_in(0xff, (const uint8_t[]){ 0xfa }, 1);
+	type_in(0xf0, (const uint8_t[]){ 0xfa }, 1);
+	type_in(0x00, (const uint8_t[]){ 0xfa, 0x02 }, 2);
+}
+
+static void each_byte_of_a_keyboard_interrupts_anew(void **state)
+{
+	(void)state;
+	kbd.keyboard = true;
+	command(0x60);
+	send(0x41);
+	send(0xf2);
+	assert_int_equal(fake_line[1].rises, 1);
+	(void)data();
+	assert_int_equal(fake_line[1].rises, 2);
+	assert_true(fake_line[1].level);
+	(void)data();
+	(void)data();
+	assert_false(fake_line[1].level);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(the_output_buffer_is_empty_at_start, setup),
+		cmocka_unit_test_setup(a_keyboard_acknowledges_and_says_who_it_is, setup),
+		cmocka_unit_test_setup(the_parameter_of_a_keyboard_command_is_no_command, setup),
+		cmocka_unit_test_setup(each_byte_of_a_keyboard_interrupts_anew, setup),
 		cmocka_unit_test_setup(self_tests_pass, setup),
 		cmocka_unit_test_setup(the_command_byte_and_the_ram_keep_their_values, setup),
 		cmocka_unit_test_setup(the_second_port_fails_its_tests, setup),

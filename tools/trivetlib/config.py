@@ -26,6 +26,7 @@ PERIOD_MIN, PERIOD_MAX = 1000, 10000000
 BUDGET_MIN = 100
 MODULES_MAX = 4                 # VM_MODULES and VM_CMDLINE in include/svc/vm.h
 CMDLINES_MAX = 1535
+FIRMWARE_MAX = 8 * MIB          # in vmm/firmware.h
 KERNELS = "a Linux bzImage for x86-64, a multiboot 1 or 2 kernel, or an ELF kernel with a PVH entry"
 DISK_STEP, DISK_MAX = 4096, 64 << 30
 WATCHDOG_MIN, WATCHDOG_MAX = 1000000, 3600000000
@@ -52,7 +53,7 @@ class Disk:
 class Vm:
     name: str
     memory: int                 # bytes
-    kernel: Path
+    kernel: Path | None
     modules: list               # of Module; the initrd is the first
     cmdline: str
     cpus: int
@@ -68,6 +69,7 @@ class Vm:
     watchdog_us: int = 0        # 0: none
     devices: list = field(default_factory=list)         # words of the schema
     disks: list = field(default_factory=list)
+    firmware: Path | None = None
     kernel_info: filetype.BzImage | filetype.Kernel | None = None
 
 
@@ -147,6 +149,8 @@ class _Checker:
                 if name not in error.instance:
                     what = where["properties"][name]["description"]
                     self.problem(key, f'key "{name}" is missing; expected: {what}')
+        elif rule == "anyOf":
+            self.problem(key, f'key "kernel" is missing; expected: {KERNELS}; or the key "firmware"')
         elif rule == "pattern" and "propertyNames" in error.absolute_schema_path:
             self.problem(key + (error.instance,), f"not a valid name; expected {where['description']}")
         elif rule == "enum":
@@ -209,11 +213,14 @@ class _Checker:
         kernel, initrd = self.file(key + ("kernel",), table), self.file(key + ("initrd",), table)
         vm = Vm(name, memory, kernel, self.modules(key, table), table.get("cmdline", ""), table.get("cpus", 1), table.get("priority", 100),
                 budget, period, table.get("restart", "never"), table.get("autostart", True), table.get("cpu_list", []), table.get("exclusive", False),
-                table.get("restart_limit", 5), table.get("resume", True), self.watchdog(key, table), table.get("devices", []))
+                table.get("restart_limit", 5), table.get("resume", True), self.watchdog(key, table), table.get("devices", []),
+                self.file(key + ("firmware",), table))
         vm.disks = [self.disk(key + ("disk", index), name, index, disk) for index, disk in enumerate(table.get("disk", []))]
         self.check_cpus(key, vm)
         if kernel:
             self.check_kernel(key, vm)
+        if vm.firmware:
+            self.check_firmware(key, vm)
         if initrd:
             self.check_initrd(key, vm, initrd)
             vm.modules.insert(0, Module(initrd))
@@ -357,6 +364,14 @@ class _Checker:
             self.problem(key, f"{vm.kernel}: needs {-(-need // MIB)}M to start, which is more than the memory, {format_size(vm.memory)}")
         if len(vm.cmdline) > info.cmdline_size:
             self.problem(key[:-1] + ("cmdline",), f"{len(vm.cmdline)} characters; this kernel takes at most {info.cmdline_size}")
+
+    def check_firmware(self, key, vm):
+        size, head = vm.firmware.stat().st_size, filetype.read_head(vm.firmware)
+        if size % 4096 or not 4096 <= size <= FIRMWARE_MAX:
+            self.problem(key + ("firmware",), f"{vm.firmware}: is {filetype.describe(head)} of {size} bytes; expected firmware, "
+                         f"a multiple of 4K up to {format_size(FIRMWARE_MAX)}")
+        if vm.kernel and not filetype.is_bzimage(filetype.read_head(vm.kernel)):
+            self.problem(key + ("kernel",), f"{vm.kernel}: expected a Linux bzImage, which is what UEFI firmware can start")
 
     def check_initrd(self, key, vm, initrd):
         head = filetype.read_head(initrd)

@@ -3,14 +3,14 @@
 
 	/ { compatible = "trivet,system-1"; when-all-stopped = "poweroff" | "stay";
 	    console { prefix = <control code>; front = "name of a VM"; };	absent front: the management shell
-	    vms { vm@0 { name, kernel, cmdline, restart = "..."; memory = /bits/ 64 <bytes>;
+	    vms { vm@0 { name, kernel, firmware, cmdline, restart = "..."; memory = /bits/ 64 <bytes>;
 			 cpus, priority, budget-us, period-us, restart-limit, resume, watchdog-ms, exclusive, devices, autostart = <u32>;
 			 cpu-list = <u32> ...;	absent: root chooses
 			 module@0 { image, cmdline = "..."; };
 			 disk@0 { image, serial = "..."; size = /bits/ 64 <bytes>; read-only = <u32>; }; }; };
 	    drivers { serial { image = "serial.elf"; }; }; };
 
-kernel and image hold names of boot modules."""
+kernel, firmware and image hold names of boot modules."""
 import libfdt
 
 DEVICES = {"test": 1, "pvpanic": 2}     # VM_DEVICE_* of include/svc/vm.h
@@ -41,7 +41,10 @@ def add_vm(tree, vm, module_of):
     tree.property_string("name", vm.name)
     tree.property_u64("memory", vm.memory)
     tree.property_u32("cpus", vm.cpus)
-    tree.property_string("kernel", module_of[vm.kernel])
+    if vm.kernel:
+        tree.property_string("kernel", module_of[vm.kernel])
+    if vm.firmware:
+        tree.property_string("firmware", module_of[vm.firmware])
     tree.property_string("cmdline", vm.cmdline)
     tree.property_u32("priority", vm.priority)
     tree.property_u32("budget-us", vm.budget_us)

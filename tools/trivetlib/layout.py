@@ -44,7 +44,8 @@ def guest_modules(system):
     """One module per file, also where several VMs use it: {path: name}."""
     names, by_file = {}, {}
     for vm in system.vms:
-        files = [("kernel", vm.kernel)] + [(f"module{n}", module.path) for n, module in enumerate(vm.modules)]
+        files = [(kind, path) for kind, path in (("kernel", vm.kernel), ("firmware", vm.firmware)) if path]
+        files += [(f"module{n}", module.path) for n, module in enumerate(vm.modules)]
         files += [(f"disk{n}", disk.image) for n, disk in enumerate(vm.disks) if disk.image]
         for kind, path in files:
             names[path] = by_file.setdefault(path.resolve(), f"{vm.name}.{kind}")
@@ -118,7 +119,10 @@ def report(system, cpus=None):
         yield f"vm {index}: {vm.name} ({prefix} {index + 1}): {format_size(vm.memory)}, {vm.cpus} CPU{'s' if vm.cpus > 1 else ''}, " \
             f"priority {vm.priority}, {limit}, restart {vm.restart}, {'started at boot' if vm.autostart else 'not started at boot'}"
         yield placement_text(vm, places)
-        yield f"  kernel:  {names[vm.kernel]} = {vm.kernel}: {kernel_text(vm.kernel_info)}"
+        if vm.firmware:
+            yield f"  firmware: {names[vm.firmware]} = {vm.firmware}: {vm.firmware.stat().st_size >> 10} KiB"
+        if vm.kernel:
+            yield f"  kernel:  {names[vm.kernel]} = {vm.kernel}: {kernel_text(vm.kernel_info)}"
         for module in vm.modules:
             yield f"  module:  {names[module.path]} = {module.path}: {-(-module.path.stat().st_size >> 10)} KiB {module.cmdline}".rstrip()
         yield f"  cmdline: {vm.cmdline}"

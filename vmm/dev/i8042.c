@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Keyboard controller with nothing plugged in.  Its own commands are answered as a working controller does; whatever is
- * sent to a keyboard comes back as a timeout, and the tests of the second port fail, so that drivers give up at once.
+ * Keyboard controller.  Its own commands are answered as a working controller does.  Without a keyboard, whatever is sent to it
+ * comes back as a timeout, and the tests of the second port always fail, so that drivers give up at once.  With one, which UEFI
+ * firmware waits for, its commands are acknowledged and no key is ever pressed.
  */
 #include <dev/i8042.h>
 #include "irqchip.h"
@@ -43,6 +44,53 @@ static void answer(struct i8042 *k, uint8_t byte, bool timeout)
 	k->s.out_full = true;
 	k->s.out_timeout = timeout;
 	update_irq(k);
+}
+
+/* What a keyboard answers.  IBM, "Keyboard/Auxiliary Device Controller", commands from the system. */
+enum keyboard_byte {
+	KBD_LEDS = 0xed, KBD_ECHO = 0xee, KBD_SCAN_CODES = 0xf0, KBD_IDENTIFY = 0xf2, KBD_RATE = 0xf3, KBD_RESET = 0xff,
+	KBD_ACK = 0xfa, KBD_TEST_PASSED = 0xaa, KBD_ID1 = 0xab, KBD_ID2 = 0x83, KBD_SET_2 = 0x02,
+};
+
+static void reply_next(struct i8042 *k)
+{
+	if (!k->s.replies || k->s.out_full)
+		return;
+	answer(k, k->s.reply[0], false);
+	k->s.reply[0] = k->s.reply[1];
+	k->s.reply[1] = k->s.reply[2];
+	k->s.replies--;
+}
+
+static void keyboard_reply(struct i8042 *k, unsigned count, uint8_t first, uint8_t second, uint8_t third)
+{
+	k->s.reply[0] = first;
+	k->s.reply[1] = second;
+	k->s.reply[2] = third;
+	k->s.replies = (uint8_t)count;
+	k->s.out_full = false;		/* a new command ends what is still being said */
+	reply_next(k);
+}
+
+static void keyboard_write(struct i8042 *k, uint8_t val)
+{
+	uint8_t command = k->s.keyboard_command;
+
+	k->s.keyboard_command = 0;
+	if (command == KBD_SCAN_CODES && !val)
+		keyboard_reply(k, 2, KBD_ACK, KBD_SET_2, 0);
+	else if (command)
+		keyboard_reply(k, 1, KBD_ACK, 0, 0);
+	else if (val == KBD_ECHO)
+		keyboard_reply(k, 1, KBD_ECHO, 0, 0);
+	else if (val == KBD_IDENTIFY)
+		keyboard_reply(k, 3, KBD_ACK, KBD_ID1, KBD_ID2);
+	else if (val == KBD_RESET)
+		keyboard_reply(k, 2, KBD_ACK, KBD_TEST_PASSED, 0);
+	else
+		keyboard_reply(k, 1, KBD_ACK, 0, 0);
+	if (!command && (val == KBD_LEDS || val == KBD_SCAN_CODES || val == KBD_RATE))
+		k->s.keyboard_command = val;
 }
 
 static void set_command_byte(struct i8042 *k, uint8_t val)
@@ -116,6 +164,12 @@ static void data_write(struct i8042 *k, uint8_t val)
 	k->s.pending = 0;
 	switch (cmd) {
 	case 0:
+		if (k->keyboard) {
+			keyboard_write(k, val);
+			break;
+		}
+		answer(k, RESEND, true);
+		break;
 	case CMD_WRITE_AUX:
 		answer(k, RESEND, true);
 		break;
@@ -140,13 +194,15 @@ static void data_write(struct i8042 *k, uint8_t val)
 static uint64_t i8042_data_read(void *dev, uint64_t off, unsigned size)
 {
 	struct i8042 *k = dev;
+	uint8_t byte = k->s.out;	/* stays readable */
 
 	(void)off;
 	(void)size;
-	k->s.out_full = false;		/* the byte itself stays readable */
+	k->s.out_full = false;
 	k->s.out_timeout = false;
 	update_irq(k);
-	return k->s.out;
+	reply_next(k);
+	return byte;
 }
 
 static void i8042_data_write(void *dev, uint64_t off, unsigned size, uint64_t val)
@@ -189,6 +245,8 @@ bool i8042_restore(void *dev, const void *state)
 	const struct i8042_state *s = state;
 	struct i8042 *k = dev;
 
+	if (s->replies > ARRAY_LEN(s->reply))
+		return false;
 	k->s = *s;
 	k->s.out_full = record_bool(&s->out_full);
 	k->s.out_timeout = record_bool(&s->out_timeout);

@@ -25,6 +25,11 @@ static const struct pci_row bridge_rows[] = {
 	{ PCI_STATUS, 2, 0, 0, 0xf900 },
 	{ PCI_CLASS, 4, 0x06000002, 0, 0 },		/* host bridge, revision 2 */
 	{ PCI_SUBSYSTEM, 4, 0x00008086, 0, 0 },
+	{ 0x60, 4, (uint32_t)PCI_ECAM_BASE | 1, 0, 0 },	/* PCIEXBAR: fixed, and where all firmware puts it */
+	{ 0x90, 4, 0, 0x33333330, 0 },			/* PAM0 ... 6: what is below 1 MiB is RAM, whatever they say */
+	{ 0x94, 2, 0, 0x3333, 0 },
+	{ 0x96, 1, 0, 0x33, 0 },
+	{ 0x9d, 2, 0x0002, 0x3840, 0 },			/* SMRAM, ESMRAMC: there is none */
 	{ 0xdc, 4, 0, 0xffffffff, 0 },			/* "scratchpad data" */
 };
 

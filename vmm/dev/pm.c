@@ -16,6 +16,8 @@
 #define CNT_SLP_TYP(v)	((v) >> 10 & 7)
 #define CNT_SLP_EN	0x2000
 
+#define SMI_EN_APMC	0x0020
+
 #define TMR_HALF	BIT(31)		/* TMR_STS is set when the top bit of the 32-bit timer changes */
 
 static uint64_t ticks_now(const struct pm *p)
@@ -68,6 +70,8 @@ static uint32_t word_read(struct pm *p, uint64_t off)
 		return (uint32_t)ticks_now(p);
 	case PM_GPE0 + PM_GPE0_LEN / 2:
 		return p->s.gpe_en;
+	case PM_SMI_EN:
+		return SMI_EN_APMC;
 	default:
 		return 0;
 	}
@@ -76,7 +80,7 @@ static uint32_t word_read(struct pm *p, uint64_t off)
 static void cnt_write(struct pm *p, uint16_t val)
 {
 	p->s.cnt = val & CNT_WRITABLE;
-	if ((val & CNT_SLP_EN) && CNT_SLP_TYP(val) == PM_S5_TYPE)
+	if ((val & CNT_SLP_EN) && (CNT_SLP_TYP(val) == PM_S5_TYPE || CNT_SLP_TYP(val) == PM_S5_TYPE_UEFI))
 		vm_poweroff(p->env.vm);
 }
 

@@ -20,7 +20,9 @@ enum pm_offset {
 	PM1A_CNT = 0x04, PM1A_CNT_LEN = 2,
 	PM_TMR	 = 0x08, PM_TMR_LEN = 4,
 	PM_GPE0	 = 0x20, PM_GPE0_LEN = 8,	/* 4 bytes status, 4 bytes enable: no event exists */
+	PM_SMI_EN = 0x30,			/* firmware finds SMIs set up already, for there is no SMM */
 };
+#define PM_S5_TYPE_UEFI	0	/* what OVMF writes, without looking at the DSDT */
 #define PM_S5_TYPE	5	/* SLP_TYPa of soft-off: the value for \_S5 in the DSDT */
 #define PM_TIMER_HZ	3579545ull
 

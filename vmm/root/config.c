@@ -64,8 +64,8 @@ static const struct config_prop vm_props[] = {
 	  .min = CONFIG_MIN_MEMORY, .max = CONFIG_MAX_MEMORY },
 	{ .name = "cpus", .kind = PROP_U32, .required = true, .offset = offsetof(struct config_vm, cpus),
 	  .min = 1, .max = VM_CPUS },
-	{ .name = "kernel", .kind = PROP_TEXT, .required = true, .offset = offsetof(struct config_vm, kernel),
-	  .size = VM_MODULE_NAME },
+	{ .name = "kernel", .kind = PROP_TEXT, .offset = offsetof(struct config_vm, kernel), .size = VM_MODULE_NAME },
+	{ .name = "firmware", .kind = PROP_TEXT, .offset = offsetof(struct config_vm, firmware), .size = VM_MODULE_NAME },
 	{ .name = "cmdline", .kind = PROP_TEXT, .offset = offsetof(struct config_vm, cmdline), .size = VM_CMDLINE },
 	{ .name = "devices", .kind = PROP_U32, .offset = offsetof(struct config_vm, devices),
 	  .max = VM_DEVICE_TEST | VM_DEVICE_PVPANIC },
@@ -191,8 +191,8 @@ static bool vm_check(const struct config_at *at, const struct config *c, const s
 		config_error(at, "memory: expected a multiple of 4096, found %lu", vm->memory);
 		return false;
 	}
-	if (!vm->kernel[0]) {
-		config_error(at, "kernel: expected the name of a boot module");
+	if (!vm->kernel[0] && !vm->firmware[0]) {
+		config_error(at, "kernel: expected the name of a boot module, for there is no firmware either");
 		return false;
 	}
 	if (!cmdlines_fit(vm)) {

@@ -46,7 +46,8 @@ struct config_vm {
 	struct config_list cpu_list;	/* CPUs of the machine: virtual CPU n runs on entry n % count; none: root chooses */
 	uint32_t exclusive;		/* 0 or 1: nobody else runs on these                         */
 	uint32_t autostart;		/* 0 or 1                                                    */
-	char kernel[VM_MODULE_NAME];	/* name of a boot module                                     */
+	char kernel[VM_MODULE_NAME];	/* names of boot modules; "": none, but not both             */
+	char firmware[VM_MODULE_NAME];
 	struct config_module module[VM_MODULES];
 	unsigned module_count;
 	uint32_t devices;		/* VM_DEVICE_* of svc/vm.h                                   */

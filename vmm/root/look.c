@@ -112,6 +112,7 @@ static void status_json(const struct vm *v)
 	json_bool(&j, "exclusive", c->exclusive != 0);
 	json_number(&j, "watchdog_ms", c->watchdog_ms);
 	json_text(&j, "kernel", c->kernel);
+	json_text(&j, "firmware", c->firmware);
 	json_array(&j, "modules");
 	for (unsigned i = 0; i < c->module_count; i++)
 		json_text(&j, NULL, c->module[i].image);
@@ -187,7 +188,10 @@ void look_status(const struct vm *v, bool json)
 	shell_print("  cpus            %u, priority %u%s", c->cpus, c->priority, c->exclusive ? ", its alone" : "");
 	if (c->budget_us)
 		shell_print("  budget          %u us of each %u us", c->budget_us, c->period_us);
-	shell_print("  kernel          %s", c->kernel);
+	if (c->firmware[0])
+		shell_print("  firmware        %s", c->firmware);
+	if (c->kernel[0])
+		shell_print("  kernel          %s", c->kernel);
 	for (unsigned i = 0; i < c->module_count; i++)
 		shell_print("  module          %s %s", c->module[i].image, c->module[i].args);
 	shell_print("  command line    %s", c->cmdline);

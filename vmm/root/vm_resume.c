@@ -70,11 +70,13 @@ static bool old_choose(struct vm *v, const struct extent *memory, uint64_t addr)
 	return v->old.size != 0;
 }
 
+/* What only firmware and test guests look at keeps no record. */
 static bool resume_wanted(struct vm *v)
 {
 	uint64_t start, now = clock_now();
 
-	return v->config->resume && v->ran && !v->stopping && !v->again &&
+	return v->config->resume && !v->config->firmware[0] && !(v->config->devices & VM_DEVICE_TEST) && v->ran &&
+	       !v->stopping && !v->again &&
 	       policy_ended(&v->resumes, CONFIG_RESTART_ALWAYS, RESUMES, VM_EXIT_MONITOR, now, root.tsc_hz, &start) == POLICY_RESTART;
 }
 

@@ -44,7 +44,9 @@ const char *vm_spawn_check(const struct config_vm *config)
 	const char *wrong = module_check(MONITOR_MODULE);
 
 	if (!wrong)
-		wrong = module_check(config->kernel);
+		wrong = config->kernel[0] ? module_check(config->kernel) : NULL;
+	if (!wrong && config->firmware[0])
+		wrong = module_check(config->firmware);
 	for (unsigned i = 0; i < config->module_count && !wrong; i++)
 		wrong = module_check(config->module[i].image);
 	for (unsigned i = 0; i < config->disk_count && !wrong; i++)
@@ -66,14 +68,14 @@ static void give_memory(struct vm *v, struct vm_config *c)
 }
 
 /* Module @module as capability @name; returns its size. */
-static uint64_t give_module(struct vm *v, const char *name, const char *module, char *config_name)
+static uint64_t give_module(struct vm *v, const char *name, const char *module, uint32_t rights, char *config_name)
 {
 	const struct tv_root_module *m = module[0] ? mem_module(module, NULL) : NULL;
 
 	str_copy(config_name, VM_MODULE_NAME, module);
 	if (!m || !m->size)
 		return 0;
-	child_give(&v->child, name, TV_SEL_REGION + m->region, TV_RIGHT_READ, 0, 0);
+	child_give(&v->child, name, TV_SEL_REGION + m->region, rights, 0, 0);
 	return m->size;
 }
 
@@ -88,7 +90,7 @@ static void give_modules(struct vm *v, struct vm_config *c)
 		char name[12];
 
 		fmt_buf(name, sizeof(name), "module%u", i);
-		c->module[i].size = give_module(v, name, m->image, c->module[i].name);
+		c->module[i].size = give_module(v, name, m->image, TV_RIGHT_READ, c->module[i].name);
 		c->module[i].args = (uint32_t)used;
 		used += str_copy(c->cmdline + used, sizeof(c->cmdline) - used, m->args) + 1;
 	}
@@ -154,7 +156,8 @@ bool vm_spawn(struct vm *v)
 	child_give(child, "ntfn", child_ntfn(child), TV_RIGHT_WAIT | TV_RIGHT_CONTROL | TV_RIGHT_SIGNAL, 0, 0);
 	child_give(child, "root", ROOT_SEL_NTFN, TV_RIGHT_SIGNAL, c.root_signal, 0);
 	give_memory(v, &c);
-	c.kernel_size = give_module(v, "kernel", v->config->kernel, c.kernel_name);
+	c.kernel_size = give_module(v, "kernel", v->config->kernel, TV_RIGHT_READ, c.kernel_name);
+	c.firmware_size = give_module(v, "firmware", v->config->firmware, TV_RIGHT_READ | TV_RIGHT_EXEC, c.firmware_name);
 	give_modules(v, &c);
 	vm_disks_give(v, &c);
 	give_threads(v, &c);

@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Firmware from Debian's packages starts in a guest and gets as far as a machine without disks lets it."""
+import pexpect
+import pytest
+
+from conftest import TREE
+
+SEABIOS, OVMF = "/usr/share/seabios/bios-256k.bin", "/usr/share/ovmf/OVMF.fd"
+
+
+@pytest.fixture
+def boot(tmp_path):
+    """boot(lines) starts a VM "pc" with these lines in its table; the console is a pexpect child."""
+    children = []
+
+    def start(lines):
+        config = tmp_path / "system.toml"
+        config.write_text(f'[system]\nwhen_all_stopped = "poweroff"\n[vm.pc]\n{lines}')
+        child = pexpect.spawn("tools/trivet", ["run", "--direct", str(config)], cwd=TREE, timeout=300)
+        children.append(child)
+        return child
+
+    yield start
+    for child in children:
+        child.close(force=True)
+
+
+def test_seabios_looks_for_a_disk(boot):
+    child = boot(f'memory = "64M"\nfirmware = "{SEABIOS}"\n')
+    child.expect_exact("SeaBIOS (version")
+    child.expect_exact("No bootable device")
+
+
+def test_ovmf_reaches_the_uefi_shell_and_switches_the_machine_off(boot):
+    child = boot(f'memory = "128M"\nfirmware = "{OVMF}"\n')
+    child.expect_exact("UEFI Interactive Shell")
+    child.expect_exact("Shell>")
+    child.send("reset -s\r")
+    child.expect_exact("all VMs have stopped")
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 0
+
+
+def test_ovmf_starts_linux(boot):
+    child = boot(f'memory = "384M"\nfirmware = "{OVMF}"\nkernel = "guest:linux-cloud"\ninitrd = "guest:busybox"\n'
+                 'cmdline = "console=ttyS0 hostname=uefi"\n')
+    child.expect_exact("efi: EFI v")
+    child.expect_exact("uefi# ")
