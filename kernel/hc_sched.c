@@ -17,6 +17,18 @@ static bool share_within(uint64_t budget, uint64_t period, const struct sched *l
 	return budget && (unsigned __int128)budget * limit->period <= (unsigned __int128)limit->budget * period;
 }
 
+/* Is so much of CPU @cpu not promised to anybody?  If not, words 0 and 1 are what is promised and what was asked for. */
+static bool admit(struct user_frame *f, uint64_t cpu, uint64_t share)
+{
+	uint64_t promised = cpu_area[cpu]->promised;
+
+	if (share <= TV_SCHED_WHOLE - promised)
+		return true;
+	frame_set_word(f, 0, promised);
+	frame_set_word(f, 1, share);
+	return false;
+}
+
 /* sched_create: arg0 = selector, arg1 = source, arg2 = CPU, arg3 = priority, arg4 = budget, arg5 = period, both in ticks. */
 enum tv_err hc_sched_create(struct thread *t, struct user_frame *f)
 {
@@ -40,6 +52,10 @@ enum tv_err hc_sched_create(struct thread *t, struct user_frame *f)
 	err = object_prepare(t->domain, sel, sizeof(*s), &memory);
 	if (err)
 		return err;
+	if (!admit(f, cpu, sched_share(budget, period))) {
+		object_abandon(t->domain, sel, memory, sizeof(*s));
+		return TV_EBUSY;
+	}
 	s = memory;
 	sched_setup(s, (uint32_t)cpu, (uint8_t)priority, budget, period);
 	object_publish(&s->object, t->domain, sel, TV_CAP_SCHED, source);

@@ -197,12 +197,19 @@ void sched_detach(struct thread *t)
 		sched_move(s, s->owner && !s->owner->sched ? s->owner : NULL);
 }
 
+uint64_t sched_share(uint64_t budget, uint64_t period)
+{
+	return budget ? (uint64_t)((unsigned __int128)budget * TV_SCHED_WHOLE / period) : 0;
+}
+
 void sched_setup(struct sched *s, uint32_t cpu, uint8_t priority, uint64_t budget, uint64_t period)
 {
 	s->cpu = cpu;
 	s->priority = priority;
 	s->budget = budget;
 	s->period = period;
+	s->share = sched_share(budget, period);
+	cpu_area[cpu]->promised += s->share;
 	s->state = SCHED_IDLE;
 	list_init(&s->queue);
 	timer_init(&s->refill_timer, TIMER_REFILL);
@@ -247,6 +254,7 @@ void sched_disown(struct thread *t)
 
 void sched_destroy(struct sched *s)
 {
+	cpu_area[s->cpu]->promised -= s->share;
 	sched_unbind(s);
 }
 

@@ -74,6 +74,9 @@ enum tv_hypercall {
 
 #define TV_NEVER	(~0ull)
 
+/* Shares of a CPU are parts of this. */
+#define TV_SCHED_WHOLE	(1ull << 32)
+
 /* thread_info word 0. */
 enum tv_thread_state {
 	TV_THREAD_SUSPENDED = 0,

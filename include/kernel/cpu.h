@@ -26,6 +26,7 @@ struct cpu {
 	struct tree timers;
 	uint64_t armed;			/* deadline that the hardware timer is set to; TV_NEVER: off               */
 	struct timer slice;
+	uint64_t promised;		/* shares of the contexts with a budget, TV_SCHED_WHOLE in all; under the tree lock */
 	struct thread *mail;		/* threads of this CPU whose waits others have ended, the last one first   */
 	uint32_t asked;			/* another CPU waits for an answer: kernel/cross.h                         */
 	uint64_t fault_second;		/* the second in which @fault_lines faults were logged                     */

@@ -46,6 +46,7 @@ struct sched {
 	uint8_t refill_first;
 	uint64_t consumed;		/* ticks used so far                                           */
 	uint64_t budget, period;	/* ticks; budget 0: no limit                                   */
+	uint64_t share;			/* of the CPU, which is promised to it; 0 without a budget     */
 	struct refill refill[SCHED_REFILLS];	/* a ring in the order of time; amounts sum up to @budget */
 	struct timer refill_timer;
 };
@@ -79,7 +80,9 @@ void sched_detach(struct thread *t);
 /* The I/O permission map of domain @d changed: show it where @d is loaded. */
 void sched_load_ports(struct domain *d);
 
-/* Make @s usable: parameters, full budget. */
+/* The share of a CPU that @budget in each @period is, rounded down; TV_SCHED_WHOLE is all of it.  0 without a budget. */
+uint64_t sched_share(uint64_t budget, uint64_t period);
+/* Make @s usable: parameters, full budget, and its share of the CPU promised to it.  The caller holds the tree lock. */
 void sched_setup(struct sched *s, uint32_t cpu, uint8_t priority, uint64_t budget, uint64_t period);
 /* Bind @s to @t; both are unbound. */
 void sched_bind(struct sched *s, struct thread *t);

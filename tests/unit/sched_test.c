@@ -588,6 +588,22 @@ static void a_thread_belongs_to_the_cpu_of_its_context(void **state)
 	assert_int_equal(status_of(t1), TV_ETIMEOUT);
 }
 
+static void promises_fit_on_their_cpu(void **state)
+{
+	(void)state;
+	fake_add_cpu(&second);
+	assert_int_equal(call(TV_SCHED_CREATE, S1, TV_SEL_SCHED, 0, 10, 6 * MS, 10 * MS), TV_OK);
+	assert_int_equal(call(TV_SCHED_CREATE, S2, TV_SEL_SCHED, 0, 10, 5 * MS, 10 * MS), TV_EBUSY);
+	assert_int_equal(out[0], TV_SCHED_WHOLE * 6 / 10);
+	assert_int_equal(out[1], TV_SCHED_WHOLE / 2);
+	/* The rest is there, to the last tick; another CPU is another matter; without a budget nothing is promised. */
+	assert_int_equal(call(TV_SCHED_CREATE, S2, TV_SEL_SCHED, 0, 10, 4 * MS, 10 * MS), TV_OK);
+	assert_int_equal(call(TV_SCHED_CREATE, S3, TV_SEL_SCHED, 1, 10, 10 * MS, 10 * MS), TV_OK);
+	assert_int_equal(call(TV_SCHED_CREATE, N, TV_SEL_SCHED, 0, 10, 0, 0), TV_OK);
+	assert_int_equal(call(TV_CAP_DELETE, S1), TV_OK);
+	assert_int_equal(call(TV_SCHED_CREATE, S1, TV_SEL_SCHED, 0, 10, 6 * MS, 10 * MS), TV_OK);
+}
+
 static void an_endpoint_is_used_on_one_cpu(void **state)
 {
 	struct thread *t1;
@@ -645,6 +661,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(waiters_are_served_in_the_order_they_came, setup, teardown),
 		cmocka_unit_test_setup_teardown(who_waits_for_budget_can_be_stopped_and_goes_on, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_thread_belongs_to_the_cpu_of_its_context, setup, teardown),
+		cmocka_unit_test_setup_teardown(promises_fit_on_their_cpu, setup, teardown),
 		cmocka_unit_test_setup_teardown(an_endpoint_is_used_on_one_cpu, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_flood_of_faults_does_not_fill_the_log, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_hardware_is_armed_only_when_the_first_deadline_changes, setup, teardown),
