@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Prepares the named guests: an unmodified Debian kernel (build/guests/linux-cloud) and an initramfs around
-# busybox (build/guests/busybox).  Packages are fetched with apt and only unpacked, never installed.
+# busybox (build/guests/busybox); and an archive (build/guests/stress) with a load generator, which can be appended to
+# an initramfs.  Packages are fetched with apt and only unpacked, never installed.
 # Does nothing when the result is there and the sources in tools/guest/ have not changed.
 set -eu
 cd "$(dirname "$0")/.."
@@ -12,7 +13,7 @@ stamp=$out/stamp
 sources="tools/guests.sh tools/guest/init.c tools/guest/inittab tools/guest/rcS tools/guest/profile tools/guest/power"
 
 now=$(cat $sources | sha256sum)
-if [ -f $out/linux-cloud ] && [ -f $out/busybox ] && [ "$(cat $stamp 2>/dev/null)" = "$now" ]; then
+if [ -f $out/linux-cloud ] && [ -f $out/busybox ] && [ -f $out/stress ] && [ "$(cat $stamp 2>/dev/null)" = "$now" ]; then
 	exit 0
 fi
 
@@ -58,7 +59,42 @@ download() {
 	rm -r "$work/deb"
 }
 
-# initramfs OUT: the file system of a guest; the same input gives the same bytes.
+download_stress() {
+	rm -rf "$work/deb" "$work/stress"
+	mkdir -p "$work/deb" "$work/stress"
+	(
+		cd "$work/deb"
+		fetch stress libc6 || {
+			update_lists
+			fetch stress libc6
+		}
+	) || die "the package stress could not be downloaded"
+	for deb in "$work"/deb/*.deb; do
+		dpkg-deb -x "$deb" "$work/stress"
+	done
+	rm -r "$work/deb"
+}
+
+# archive ROOT OUT: the same files give the same bytes.
+archive() {
+	chmod -R u=rwX,go=rX "$1"
+	find "$1" -exec touch -h -d @0 {} +
+	(cd "$1" && find . | LC_ALL=C sort | cpio --quiet --reproducible -o -H newc -R 0:0) >"$2"
+}
+
+# stress OUT: the program and the libraries that it is linked to.
+stress() {
+	root=$work/root-stress
+	rm -rf "$root"
+	mkdir -p "$root/bin" "$root/lib64" "$root/lib/x86_64-linux-gnu"
+	cp "$work/stress/usr/bin/stress" "$root/bin/"
+	cp -L "$work/stress/lib64/ld-linux-x86-64.so.2" "$root/lib64/" 2>/dev/null ||
+		cp "$work"/stress/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2 "$root/lib64/"
+	cp "$work"/stress/lib/x86_64-linux-gnu/libc.so.6 "$work"/stress/lib/x86_64-linux-gnu/libm.so.6 "$root/lib/x86_64-linux-gnu/"
+	archive "$root" "$1"
+}
+
+# initramfs OUT: the file system of a guest.
 initramfs() {
 	root=$work/root
 	rm -rf "$root"
@@ -90,17 +126,18 @@ initramfs() {
 	done
 	cp tools/guest/inittab tools/guest/rcS tools/guest/profile "$root/etc/"
 	cp tools/guest/power "$root/etc/acpi/PWRF/00000080"
-	chmod -R u=rwX,go=rX "$root"
 	chmod 755 "$root/etc/rcS" "$root/etc/acpi/PWRF/00000080"
-	find "$root" -exec touch -h -d @0 {} +
-	(cd "$root" && find . | LC_ALL=C sort | cpio --quiet --reproducible -o -H newc -R 0:0) >"$1"
+	archive "$root" "$1"
 }
 
 if [ ! -d $work/kernel/boot ] || [ ! -f $work/busybox/bin/busybox ]; then
 	download
 fi
+[ -f $work/stress/usr/bin/stress ] || download_stress
 initramfs $work/initramfs
 mv $work/initramfs $out/busybox
+stress $work/stress.cpio
+mv $work/stress.cpio $out/stress
 cp "$work"/kernel/boot/vmlinuz-* $out/linux-cloud
 echo "$now" >$stamp
 echo "guests ready: $(ls "$work"/kernel/boot | sed -n 's/^vmlinuz-//p'), busybox"
