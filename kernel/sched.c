@@ -197,9 +197,21 @@ void sched_detach(struct thread *t)
 		sched_move(s, s->owner && !s->owner->sched ? s->owner : NULL);
 }
 
+/* A division of 128 bits would need the compiler's library: bit by bit, with a budget of at most the period. */
 uint64_t sched_share(uint64_t budget, uint64_t period)
 {
-	return budget ? (uint64_t)((unsigned __int128)budget * TV_SCHED_WHOLE / period) : 0;
+	uint64_t rest = budget, share = 0;
+
+	if (budget == period)
+		return budget ? TV_SCHED_WHOLE : 0;
+	for (uint64_t bit = TV_SCHED_WHOLE / 2; bit; bit /= 2) {
+		rest *= 2;		/* below 2^49: SCHED_MAX_PERIOD */
+		if (rest >= period) {
+			rest -= period;
+			share |= bit;
+		}
+	}
+	return share;
 }
 
 void sched_setup(struct sched *s, uint32_t cpu, uint8_t priority, uint64_t budget, uint64_t period)
