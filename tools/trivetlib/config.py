@@ -214,7 +214,7 @@ class _Checker:
         vm = Vm(name, memory, kernel, self.modules(key, table), table.get("cmdline", ""), table.get("cpus", 1), table.get("priority", 100),
                 budget, period, table.get("restart", "never"), table.get("autostart", True), table.get("cpu_list", []), table.get("exclusive", False),
                 table.get("restart_limit", 5), table.get("resume", True), self.watchdog(key, table), table.get("devices", []),
-                self.file(key + ("firmware",), table))
+                firmware=self.file(key + ("firmware",), table))
         vm.disks = [self.disk(key + ("disk", index), name, index, disk) for index, disk in enumerate(table.get("disk", []))]
         self.check_cpus(key, vm)
         if kernel:
