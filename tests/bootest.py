@@ -7,7 +7,8 @@ needs stands in comments of its source, one `key: value` each:
 	cmdline: words for the hypervisor's command line
 	memory: 256M				of the machine
 	cpus: 4					of the machine (default 1)
-	cpu: max,+svm,-x2apic			QEMU's -cpu; not for other machines
+	cpu: max,+svm,-x2apic			QEMU's -cpu: the test is for QEMU only
+	not-on: bochs-svm reason		a platform where it is skipped, and why
 	modules: name=path ...			further boot modules (tests/user)
 	expect: panic				the run must end so instead of with DONE: panic, cannot-run, reset, power-off
 	vm-memory: 64M				of the guest (tests/guest)
@@ -16,7 +17,7 @@ needs stands in comments of its source, one `key: value` each:
 	vm-devices: test pvpanic		see the key "devices"
 	vm-modules: path "command line" ...	files that go along with its kernel
 
-Each runs in QEMU on an AMD CPU and, as user-vmx or guest-vmx, in Bochs on one of Intel."""
+Each runs on every platform: QEMU with an AMD CPU, Bochs with one of Intel, Bochs with one of AMD."""
 import re
 import shlex
 import tempfile
@@ -27,7 +28,8 @@ from trivetlib.session import Session, Status
 
 TREE = config.TREE
 ENDS = {"panic": Status.PANIC, "cannot-run": Status.CANNOT_RUN, "reset": Status.RESET, "power-off": Status.POWER_OFF}
-KEY = re.compile(r"^(?:/\*|//|;|\s\*)?\s*(cmdline|memory|cpus|cpu|modules|expect|vm-memory|vm-cpus|vm-cmdline|vm-modules|vm-devices): *(.*?) *(?:\*/)?$", re.M)
+KEYS = ("cmdline", "memory", "cpus", "cpu", "not-on", "modules", "expect", "vm-memory", "vm-cpus", "vm-cmdline", "vm-devices", "vm-modules")
+KEY = re.compile(rf"^(?:/\*|//|;|\s\*)?\s*({'|'.join(KEYS)}): *(.*?) *(?:\*/)?$", re.M)
 RESULT = re.compile(rb"(PASS|FAIL|SKIP): *(.*)")
 
 
@@ -36,6 +38,14 @@ def wishes(path):
     source = next((TREE / "tests" / path.parent.name).glob(f"{path.stem}.*"))
     head = source.read_text().split("\n#include", 1)[0]
     return dict(KEY.findall(head))
+
+
+def not_here(wish, platform):
+    """Why the test is skipped on @platform; None if it is not."""
+    if "cpu" in wish and platform != "qemu-svm":
+        return "is about a CPU of QEMU"
+    where, _, reason = wish.get("not-on", "").partition(" ")
+    return reason if where == platform else None
 
 
 def user_layout(path, wish):
@@ -56,27 +66,25 @@ def guest_layout(path, wish):
     return layout.make(system)
 
 
-def qemu_session(plan, wish, work, sink, on_line):
+def new_session(plan, wish, platform, work, sink, on_line):
+    memory, cpus = config.parse_size(wish.get("memory", "512M")), int(wish.get("cpus", 1))
+    if platform in bochs.MODELS:
+        file = work / "trivet.img"
+        image.make(plan, file)
+        return bochs.BochsSession(file, work, sink, on_line, on=platform, memory=memory, cpus=cpus)
     file = work / "modules"
     file.write_bytes(bundle.pack([(m.name, m.content()) for m in plan.modules]))
-    command = machine.base_command(memory=config.parse_size(wish.get("memory", "512M")), cpu=wish.get("cpu"), cpus=int(wish.get("cpus", 1)))
+    command = machine.base_command(memory=memory, cpus=cpus, cpu=wish.get("cpu"))
     command += machine.boot_direct(plan.kernel, file, plan.cmdline) + ["-device", "isa-debug-exit,iobase=0xf4,iosize=4"]
     return Session(command, sink, on_line)
 
 
-def bochs_session(plan, wish, work, sink, on_line):
-    file = work / "trivet.img"
-    image.make(plan, file)
-    return bochs.BochsSession(file, work, sink, on_line, memory=config.parse_size(wish.get("memory", "512M")), cpus=int(wish.get("cpus", 1)))
-
-
-def run(kind, path, log, seconds):
+def run(kind, path, platform, log, seconds):
     """[(outcome, name, detail)] of one test; everything it printed goes to the file @log."""
     wish = wishes(path)
-    what, _, vendor = kind.partition("-")
-    if vendor and "cpu" in wish:
-        return [("skip", path.stem, "is about a CPU of QEMU")]
-    plan = (user_layout if what == "user" else guest_layout)(path, wish)
+    if reason := not_here(wish, platform):
+        return [("skip", path.stem, reason)]
+    plan = (user_layout if kind == "user" else guest_layout)(path, wish)
     results = []
 
     def on_line(line):
@@ -85,8 +93,7 @@ def run(kind, path, log, seconds):
         return Status.POWER_OFF if line.strip() == b"DONE" or line.endswith(b" DONE") else None
 
     with tempfile.TemporaryDirectory(prefix="trivet-") as work, open(log, "wb") as output:
-        session = (bochs_session if vendor else qemu_session)(plan, wish, Path(work), output.write, on_line)
-        end = session.run(timeout=seconds)
+        end = new_session(plan, wish, platform, Path(work), output.write, on_line).run(timeout=seconds)
         output.write(f"\n--- {end.status.name}: {end.reason}\n".encode())
     wanted = ENDS[wish["expect"]] if "expect" in wish else Status.POWER_OFF
     if "expect" in wish:

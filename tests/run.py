@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs the tests: `run.py [PATTERN]`, or `run.py --fuzz SECONDS [PATTERN]` for a longer fuzz of every target.
 
-Every kind of test is a row of KINDS: how to find its tests, how to run one, and how long one may take.  A test yields a
-list of results; its log is build/test/KIND-NAME.log.  The last line counts them all.  docs/testing.md has the protocols."""
+Every kind of test is a row of KINDS: how to find its tests, how to run one, how long one may take, and on which platforms, if it
+needs a machine.  A run of a test on a platform yields a list of results; its log is build/test/KIND-NAME[@PLATFORM].log.  A table of test
+and platform comes at the end; the last line counts all results.  docs/testing.md has the protocols."""
 import argparse
 import collections
 import concurrent.futures
@@ -22,6 +23,7 @@ TREE = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(TREE / "tools"))
 
 import bootest  # noqa: E402
+import table  # noqa: E402
 
 BUILD = TREE / "build"
 LOGS = BUILD / "test"
@@ -29,7 +31,8 @@ PARALLEL = 2
 FUZZ_RUNS, FUZZ_SECONDS = 200000, 10
 
 Result = collections.namedtuple("Result", "outcome name detail")        # outcome: "pass", "fail" or "skip"
-Kind = collections.namedtuple("Kind", "name find run seconds")
+Kind = collections.namedtuple("Kind", "name find run seconds platforms", defaults=[None])
+PLATFORMS = ["qemu-svm", "bochs-vmx", "bochs-svm"]
 options = None
 
 
@@ -108,14 +111,14 @@ def run_model(test, seconds):
 
 def run_boot(test, seconds):
     """A program in root's place, or a guest of its own, in an emulated machine."""
-    return [Result(*r) for r in bootest.run(test.kind, test.path, test.log, seconds)]
+    return [Result(*r) for r in bootest.run(test.kind, test.path, test.platform, test.log, seconds)]
 
 
 def run_pytest(test, seconds):
     report = test.log.with_suffix(".xml")
     report.unlink(missing_ok=True)
-    status, _ = command(test, sys.executable, "-B", "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={report}", test.path,
-                        seconds=seconds)
+    status, _ = command(test, sys.executable, "-B", "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={report}",
+                        f"--platform={test.platform}", test.path, seconds=seconds)
     if not report.exists():
         return by_status(test, status if status is None else status or 1)
     results = []
@@ -127,30 +130,44 @@ def run_pytest(test, seconds):
     return results
 
 
+def everywhere(_):
+    return PLATFORMS
+
+
+def files_for(path):
+    """Where some test of a file of system tests runs, as its marks say; without a mark on QEMU.  Host: no machine is needed."""
+    text = path.read_text()
+    named = " ".join(re.findall(r"mark\.platforms\((.*?)\)", text)) + ("" if "pytestmark" in text else f' "{PLATFORMS[0]}"')
+    return [name for name in ("host", *PLATFORMS) if f'"{name}"' in named]
+
+
 KINDS = [
-    #    name      where its tests are            how one is run   seconds for one
+    #    name      where its tests are            how one is run   seconds for one    where it runs
     Kind("check",  "tools/check/*.sh",            run_check,       120),
     Kind("abi",    "tests/abi/*.py",              run_abi,         30),
     Kind("unit",   "build/tests/unit/*_test",     run_unit,        120),
     Kind("fuzz",   "build/tests/fuzz/*_fuzz",     run_fuzz,        60),
     Kind("oracle", "build/tests/fuzz/*_zydis",    run_program,     300),
     Kind("model",  "*/*.pml",                     run_model,       120),
-    Kind("user",   "build/tests/user/*.elf",      run_boot,        120),
-    Kind("user-vmx",  "build/tests/user/*.elf",   run_boot,        240),
-    Kind("guest",  "build/tests/guest/*.bin",     run_boot,        120),
-    Kind("guest-vmx", "build/tests/guest/*.bin",  run_boot,        240),
-    Kind("system", "tests/system/test_*.py",      run_pytest,      900),
+    Kind("user",   "build/tests/user/*.elf",      run_boot,        240,               everywhere),
+    Kind("guest",  "build/tests/guest/*.bin",     run_boot,        240,               everywhere),
+    Kind("system", "tests/system/test_*.py",      run_pytest,      1800,              files_for),
 ]
 
 
 class Test:
-    def __init__(self, kind, path):
-        self.kind, self.path = kind.name, path
+    """A test on one platform; None: it needs no machine."""
+
+    def __init__(self, kind, path, platform):
+        self.kind, self.path, self.platform = kind.name, path, platform
         self.name = path.name if kind.name in ("check", "system") else path.stem
-        self.log = LOGS / f"{kind.name}-{path.stem}.log"
+        self.log = LOGS / f"{kind.name}-{path.stem}{f'@{platform}' if platform else ''}.log"
+
+    def title(self):
+        return f"{self.kind}/{self.name}"
 
     def __str__(self):
-        return f"{self.kind}/{self.name}"
+        return self.title() + (f"@{self.platform}" if self.platform else "")
 
 
 def find_tests():
@@ -159,12 +176,14 @@ def find_tests():
         if options.fuzz and kind.name != "fuzz":
             continue
         for path in sorted(TREE.glob(kind.find)):
-            test = Test(kind, path)
-            if path.suffix in (".d", ".o") or options.pattern not in str(test):
+            if path.suffix in (".d", ".o"):
                 continue
             if path.is_relative_to(BUILD) and not list((TREE / "tests" / path.parent.name).glob(f"{path.stem}.*")):
                 continue
-            yield kind, test
+            for platform in kind.platforms(path) if kind.platforms else [None]:
+                test = Test(kind, path, platform)
+                if options.pattern in str(test):
+                    yield kind, test
 
 
 def run_one(kind, test):
@@ -190,12 +209,13 @@ def main():
 
     LOGS.mkdir(parents=True, exist_ok=True)
     shutil.rmtree(BUILD / "test/corpus", ignore_errors=True)
-    everything = []
+    everything, ran = [], []
     with concurrent.futures.ThreadPoolExecutor(PARALLEL) as pool:
         jobs = [pool.submit(run_one, kind, test) for kind, test in find_tests()]
         for job in concurrent.futures.as_completed(jobs):
             test, results, seconds = job.result()
             everything += results
+            ran.append((test, results))
             bad = [r for r in results if r.outcome == "fail"]
             print(f"{'FAIL' if bad else 'ok  '} {test} ({count(results)}; {seconds:.1f} s)", flush=True)
             for result in bad:
@@ -205,6 +225,7 @@ def main():
             for result in results:
                 if result.outcome == "skip":
                     print(f"     skipped: {result.name}: {result.detail}", flush=True)
+    print(table.text(ran, PLATFORMS), end="")
     print(count(everything))
     return 0 if any(r.outcome == "pass" for r in everything) and not any(r.outcome == "fail" for r in everything) else 1
 

@@ -1,5 +1,6 @@
 ; SPDX-License-Identifier: Apache-2.0
 ; Interrupts and NMIs: when they come, in which order, and what holds them back.
+; not-on: bochs-svm in Bochs a virtual interrupt waits until the guest changes IF
 %include "guest.inc"
 
 MSR_APIC_BASE	equ 0x1b

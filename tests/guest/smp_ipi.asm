@@ -2,6 +2,7 @@
 ; vm-cpus: 4
 ; Interrupts between CPUs: every destination mode and shorthand, in xAPIC and x2APIC mode, lowest priority, NMI, INIT and SIPI; and
 ; what the CPUs are told about themselves.
+; not-on: bochs-svm Bochs holds interrupts of the host back while a guest's IF is 0 at VMRUN
 %include "smp.inc"
 
 %macro IPI 2					; %1: low half of the ICR, %2: destination

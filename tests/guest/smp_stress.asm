@@ -2,6 +2,7 @@
 ; vm-cpus: 4
 ; No wake-up is lost: CPUs that halt, or spin for a moment and then halt, wake each other many times.  A lost one would leave a CPU in
 ; HLT for ever, and the test without an end.  The kernel's command line may be a number: of rounds, for longer runs.
+; not-on: bochs-svm Bochs holds interrupts of the host back while a guest's IF is 0 at VMRUN
 %include "smp.inc"
 
 WAKE		equ 0x62			; above ORDER, in whose handler the others work

@@ -10,6 +10,8 @@ import pytest
 
 from conftest import TREE
 
+pytestmark = pytest.mark.platforms("host")
+
 GOOD = 'memory = "128M"\nkernel = "guest:linux-cloud"\n'
 
 # text of the file; what the message must have: line, key, words in this order

@@ -23,6 +23,7 @@ def shell(console):
     return child
 
 
+@pytest.mark.platforms("qemu-svm", "bochs-vmx")
 def test_two_guests_share_a_cpu_and_both_reach_a_shell(console):
     child = console(TWO_VMS)
     web = log_in(child)

@@ -5,6 +5,8 @@ import pytest
 from conftest import TREE
 from trivetlib import bundle, config, fdt, layout
 
+pytestmark = pytest.mark.platforms("host")
+
 libfdt = pytest.importorskip("libfdt")
 
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Events into a guest: interrupts and their windows, shadows, exceptions, debug traps, NMIs, interrupted deliveries. */
+/* not-on: bochs-svm Bochs does not load CR2 at VMRUN, and a virtual interrupt waits until the guest changes IF */
 #include "vcpu_rig.h"
 
 #define INTR(v)		TV_EVENT(TV_EVENT_EXTINT, (v))

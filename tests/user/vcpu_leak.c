@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Nothing of one virtual CPU is ever seen by another one: every register that a guest has, over many switches. */
+/* not-on: bochs-svm Bochs does not load CR2 at VMRUN */
 #include "vcpu_rig.h"
 
 #define SEL_VCPU2	(SEL_TEST + 0)

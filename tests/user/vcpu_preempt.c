@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Guests that never exit by themselves take turns for as long as they like: preemption leaves nothing behind in the kernel. */
+/* not-on: bochs-svm Bochs holds interrupts of the host back while a guest's IF is 0 at VMRUN */
 #include "vcpu_rig.h"
 
 #define SEL_VCPU2	(SEL_TEST + 0)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A monitor's thread ends in any way, begins anew, and its guest goes on with every register that it had. */
+/* not-on: bochs-svm Bochs holds interrupts of the host back while a guest's IF is 0 at VMRUN */
 #include "vcpu_rig.h"
 
 #define SEL_THREAD	(SEL_TEST + 0)

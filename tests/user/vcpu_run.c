@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a monitor sees of a guest: exits, registers, deadlines, kicks, and state that is refused. */
+/* not-on: bochs-svm Bochs holds interrupts of the host back while a guest's IF is 0 at VMRUN */
 #include "vcpu_rig.h"
 
 GUEST_CODE(real_code, 16,
