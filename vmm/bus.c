@@ -100,7 +100,17 @@ static unsigned bus_piece(struct bus *b, uint64_t addr, unsigned left, const str
 	return n;
 }
 
-uint64_t bus_read(struct bus *b, uint64_t addr, unsigned size)
+/* The range that was hit last, if it takes the whole access in one piece; else NULL. */
+static inline const struct bus_range *bus_again(const struct bus *b, uint64_t addr, unsigned size)
+{
+	const struct bus_range *r = &b->range[b->hit];
+	uint64_t off = addr - r->base;
+
+	return likely(b->hit < b->count && off < r->len && size - 1 < r->max_size && size <= r->len - off &&
+		      !(size & (size - 1))) ? r : NULL;
+}
+
+static NOINLINE uint64_t read_pieces(struct bus *b, uint64_t addr, unsigned size)
 {
 	uint64_t val = 0;
 	unsigned n;
@@ -125,7 +135,16 @@ uint64_t bus_read(struct bus *b, uint64_t addr, unsigned size)
 	return val;
 }
 
-void bus_write(struct bus *b, uint64_t addr, unsigned size, uint64_t val)
+uint64_t bus_read(struct bus *b, uint64_t addr, unsigned size)
+{
+	const struct bus_range *r = bus_again(b, addr, size);
+
+	if (likely(r && r->ops->read))
+		return r->ops->read(r->dev, addr - r->base, size) & ones(size);
+	return read_pieces(b, addr, size);
+}
+
+static NOINLINE void write_pieces(struct bus *b, uint64_t addr, unsigned size, uint64_t val)
 {
 	unsigned n;
 
@@ -144,4 +163,14 @@ void bus_write(struct bus *b, uint64_t addr, unsigned size, uint64_t val)
 		else
 			bus_note_unclaimed(b, a, n, true, v);
 	}
+}
+
+void bus_write(struct bus *b, uint64_t addr, unsigned size, uint64_t val)
+{
+	const struct bus_range *r = bus_again(b, addr, size);
+
+	if (likely(r && r->ops->write))
+		r->ops->write(r->dev, addr - r->base, size, val & ones(size));
+	else
+		write_pieces(b, addr, size, val);
 }
