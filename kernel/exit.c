@@ -45,6 +45,15 @@ static NOINLINE enum tv_err exit_refuse(struct thread *t, enum tv_err err, uint6
 	return err;
 }
 
+/* Has the deadline passed?  Else the timer is set to it. */
+static NOINLINE uint32_t exit_deadline(struct thread *t)
+{
+	if (time_now() >= t->deadline)
+		return TV_EXIT_DEADLINE;
+	timer_start(&t->timer, t->deadline);
+	return TV_EXIT_NONE;
+}
+
 /* Must the call end before the guest is entered?  The kind of exit, or TV_EXIT_NONE. */
 static inline uint32_t exit_due(struct thread *t, struct vcpu *v)
 {
@@ -52,12 +61,9 @@ static inline uint32_t exit_due(struct thread *t, struct vcpu *v)
 		__atomic_store_n(&v->kick, 0, __ATOMIC_RELAXED);
 		return TV_EXIT_KICK;
 	}
-	if (t->deadline != TV_NEVER) {
-		if (unlikely(time_now() >= t->deadline))
-			return TV_EXIT_DEADLINE;
-		if (unlikely(!timer_running(&t->timer) || t->timer.at.key != t->deadline))
-			timer_start(&t->timer, t->deadline);
-	}
+	/* A timer that still runs has not fired: its interrupt will end the guest, or waits and ends it at once. */
+	if (t->deadline != TV_NEVER && unlikely(!timer_running(&t->timer) || t->timer.at.key != t->deadline))
+		return exit_deadline(t);
 	return TV_EXIT_NONE;
 }
 

@@ -73,7 +73,10 @@ void kernel_hypercall(struct user_frame *f)
 	struct cpu *c = cpu_self();
 	enum tv_err err = TV_ENOSYS;
 
-	if (likely(number < TV_HYPERCALLS)) {
+	/* The way of every VM exit: no table, no question. */
+	if (likely(number == TV_VCPU_RUN)) {
+		err = hc_vcpu_run(c->current, f);
+	} else if (likely(number < TV_HYPERCALLS)) {
 		number = index_nospec(number, TV_HYPERCALLS);
 		if (TREE_CALLS >> number & 1) {
 			tree_lock(f);
