@@ -90,7 +90,7 @@ HCFLAGS   := -std=gnu11 -g -O1 -Wall -Wextra -Itests/fake -Iinclude -Iarch -Ivmm
 
 IMAGES := $(addprefix $(B)/,trivet.elf root.elf vmm.elf serial.elf probe.elf)
 
-.PHONY: all list-sources deps run run-bochs test tests bench bench-kvm bench-compare bench-plot bench-profile image coverage check test-matrix fuzz clean distclean help
+.PHONY: all list-sources deps run run-bochs test tests bench bench-kvm bench-compare bench-plot bench-profile bench-vmx image coverage check test-matrix fuzz clean distclean help
 .SECONDEXPANSION:
 .DELETE_ON_ERROR:
 # `make deps test` on a fresh machine: nothing may start before the packages are there.
@@ -113,6 +113,7 @@ help:
 	@echo 'make bench-compare BASE=commit  how the price of VM exits has changed since (PERCENT=n: fail beyond)'
 	@echo 'make bench-plot draw $(B)/bench.json as $(B)/bench.svg'
 	@echo 'make bench-kvm print what VM exits cost under Trivet and under Linux KVM'
+	@echo 'make bench-vmx print what VM exits cost on the emulated Intel CPU'
 	@echo 'make bench-profile print where the instructions of an exit go (T=event ...)'
 	@echo 'make image     make $(B)/trivet.img from $(CONFIG)'
 	@echo 'make coverage  coverage of the unit tests, as HTML in $(B)/coverage'
@@ -150,6 +151,9 @@ bench-plot:
 
 bench-profile: all $(B)/perf/guest.bin $(B)/perf/profile.so
 	$(Q)$(PYTHON) tools/bench_profile.py $(T)
+
+bench-vmx: all $(B)/perf/guest.bin
+	$(Q)$(PYTHON) tools/bench_exits.py --vmx
 
 check:
 	$(Q)status=0; for script in tools/check/*.sh; do sh $$script || status=1; done; exit $$status

@@ -68,7 +68,7 @@ enum vm_next exit_hypercall(struct vcpu *v)
 	uint64_t *gpr = v->page->gpr, mask;
 	unsigned len = retire_length(v);
 
-	if (!len || !vcpu_need(v, TV_REGS_CR | TV_REGS_SEG))
+	if (!len || !vcpu_need_code(v))
 		return VM_NEXT_RUN;
 	mask = insn_mode(v->page) == INSN_MODE_64 ? UINT64_MAX : UINT32_MAX;
 	gpr[TV_RAX] = pvcall(v, gpr[TV_RAX] & mask, gpr[TV_RBX] & mask, gpr[TV_RCX] & mask) & mask;

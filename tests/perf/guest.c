@@ -100,6 +100,14 @@ static uint64_t ticks(void)
 	return (uint64_t)hi << 32 | lo;
 }
 
+static bool is_intel(void)
+{
+	uint32_t eax = 0, ebx, ecx, edx;
+
+	__asm__ volatile("cpuid" : "+a"(eax), "=b"(ebx), "=c"(ecx), "=d"(edx));
+	return ebx == 0x756e6547;		/* "Genu", of GenuineIntel */
+}
+
 static uint64_t cr0(void)
 {
 	uint64_t val;
@@ -203,6 +211,7 @@ NORETURN void guest_exception(const uint64_t *stack)
 TIMED(nothing, "")
 TIMED(cpuid, "cpuid")
 TIMED(vmmcall, "vmmcall")
+TIMED(vmcall, "vmcall")
 TIMED(port_in, "inb %%dx, %%al")
 TIMED(port_out, "outb %%al, %%dx")
 TIMED(mem_read, "mov (%%rbx), %%eax")
@@ -327,7 +336,7 @@ static void measure_touch(const char *name, uint64_t from)
 static void measure_cpu(void)
 {
 	MEASURE("cpuid", cpuid, .rax = 1);
-	MEASURE("vmmcall", vmmcall, .rax = 99);
+	MEASURE("vmmcall", is_intel() ? vmcall : vmmcall, .rax = 99);
 	MEASURE("rdmsr.emulated", rdmsr, .rcx = MSR_IA32_MCG_STATUS);
 	MEASURE("wrmsr.emulated", wrmsr, .rcx = MSR_IA32_MCG_STATUS);
 	MEASURE("rdmsr.passed", rdmsr, .rcx = MSR_KERNEL_GS_BASE);
@@ -381,16 +390,15 @@ static void measure_timer(void)
 	msr_write(X2APIC_LVT, VECTOR_X2APIC);
 	MEASURE("x2apic.timer", wrmsr, .rax = NEVER, .rcx = X2APIC_INITIAL);
 
-	/* Its lateness is told in ticks of the time-stamp counter, so both must run alike. */
+	/* Its lateness is told in ticks of the time-stamp counter: where the two do not run alike, it is left out. */
 	msr_write(X2APIC_INITIAL, NEVER);
 	before = ticks();
 	while (ticks() - before < 100 * DELAY)
 		;
 	counted = NEVER - msr_read(X2APIC_CURRENT);
 	passed = ticks() - before;
-	if (counted > passed + passed / 100 || passed > counted + counted / 100)
-		failed("the local APIC's timer does not run at the speed of the time-stamp counter");
-	MEASURE_LATE("late.oneshot", one_shot);
+	if (counted <= passed + passed / 100 && passed <= counted + counted / 100)
+		MEASURE_LATE("late.oneshot", one_shot);
 
 	msr_write(X2APIC_INITIAL, 0);
 	msr_write(X2APIC_LVT, VECTOR_X2APIC | LVT_DEADLINE);
