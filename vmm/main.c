@@ -47,6 +47,7 @@ struct setup {
 	uint64_t domain, space, next_sel;
 	bool again;		/* another monitor had this VM before: its guest goes on */
 	struct vm_disk_place disk[VM_DISKS];
+	struct vm_net_place net[VM_NETS];
 };
 
 static enum vm_next no_call(const char *what, enum tv_err err)
@@ -147,6 +148,28 @@ static uint8_t *disk_part(struct setup *s, const char *kind, unsigned i, uint64_
 		return (uint8_t *)addr;
 	(void)vm_stop(&vm, VM_EXIT_MONITOR, "mapping %s failed with status %d", name, (int)err);
 	return NULL;
+}
+
+/* The links to the servers of all network ports. */
+static bool ports_find(struct setup *s)
+{
+	char name[8];
+
+	if (s->config->net_count > VM_NETS)
+		return false;
+	for (unsigned i = 0; i < s->config->net_count; i++) {
+		struct vm_net_place *p = &s->net[i];
+		uint64_t size = 0;
+
+		fmt_buf(name, sizeof(name), "net%u", i);
+		p->shared = start_area(s->start, name, &size);
+		p->server = (struct vm_port){ start_cap(s->start, name), s->config->net_signal[i] };
+		if (p->shared && size >= sizeof(*p->shared) && p->server.ntfn)
+			continue;
+		(void)vm_stop(&vm, VM_EXIT_MONITOR, "network port %u: no links to its server were given", i);
+		return false;
+	}
+	return true;
 }
 
 /* The link to the server of disk @i. */
@@ -405,7 +428,7 @@ static bool machine_make(struct setup *s)
 {
 	const struct vm_setup machine = {
 		.shared = vm.shared, .root = vm.root, .info = rt_info(), .config = s->config, .ram = (uint8_t *)HOST_RAM,
-		.host_cpuid = cpuid, .disk = s->disk,
+		.host_cpuid = cpuid, .disk = s->disk, .net = s->net,
 		.ntfn = start_cap(s->start, "ntfn"),
 	};
 	struct load_entry entry;
@@ -414,7 +437,7 @@ static bool machine_make(struct setup *s)
 		(void)vm_stop(&vm, VM_EXIT_REFUSED, "cpus: %u virtual CPUs; this monitor can run 1 to %u", s->config->cpus, VM_CPUS);
 		return false;
 	}
-	if (!memory_map(s) || !disks_map(s) || !vm_init(&vm, &machine) || !vm_virtio_init(&vm, &machine) ||
+	if (!memory_map(s) || !disks_map(s) || !ports_find(s) || !vm_init(&vm, &machine) || !vm_virtio_init(&vm, &machine) ||
 	    !vm_devices_init(&vm, s->config->devices) || !vcpus_make(s))
 		return false;
 	atomic_store(&vm.shared->status.state, VM_STATE_LOADING);

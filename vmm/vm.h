@@ -63,6 +63,7 @@ struct vm_setup {
 	const struct tv_info *info;
 	const struct vm_config *config;
 	uint64_t ntfn;			/* of the first thread */
+	const struct vm_net_place *net;		/* of each network port */
 	const struct vm_disk_place *disk;	/* of each disk of @config */
 	uint8_t *ram;			/* guest RAM, mapped in one piece in guest-address order, the VGA hole included */
 	struct cpuid_regs (*host_cpuid)(uint32_t leaf, uint32_t sub);

@@ -24,8 +24,8 @@
 #define TV_START_VERSION	1u
 
 #define TV_START_CAPS		56u
-#define TV_START_AREAS		8u
-#define TV_START_CONFIG		2432u
+#define TV_START_AREAS		14u
+#define TV_START_CONFIG		2560u
 
 struct tv_start_cap {
 	char name[12];		/* NUL-terminated          */
@@ -52,7 +52,7 @@ struct tv_start {
 };
 _Static_assert(offsetof(struct tv_start, cap) == 64, "protocol");
 _Static_assert(offsetof(struct tv_start, area) == 960, "protocol");
-_Static_assert(offsetof(struct tv_start, config) == 1216, "protocol");
+_Static_assert(offsetof(struct tv_start, config) == 1408, "protocol");
 _Static_assert(sizeof(struct tv_start) <= 4096, "one page");
 
 /* Exit codes that the runtime itself gives; a program's own codes stand in the protocol of its kind (svc/). */

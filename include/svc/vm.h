@@ -14,6 +14,7 @@
  *                                                   and the bits behind it; it is all zero when the VM is started for the first time
  *                                                   and then keeps what the monitor has put there
  *   blk0 ...    NOTIFICATION   SIGNAL               the server of a disk that is behind one; area "blk0" ... is its link (svc/blk.h)
+ *   net0 ...    NOTIFICATION   SIGNAL               the server of a network port; area "net0" ... is its links (svc/net.h)
  *   ntfn        NOTIFICATION   WAIT CONTROL SIGNAL  bound to thread 0 by root
  *   root        NOTIFICATION   SIGNAL               one bit of root's: signal vm_config.root_signal, no other is allowed
  *   thread0 ... THREAD         CONTROL READ         one for each virtual CPU; all but thread 0 wait to be started and have no
@@ -45,6 +46,7 @@
 #define VM_CPUS			8u		/* virtual CPUs of one VM */
 #define VM_RAM_PIECES		4u
 #define VM_MODULES		4u
+#define VM_NETS			4u
 #define VM_DISKS		4u		/* disks in memory of one VM */
 #define VM_CMDLINE		1536u
 #define VM_NAME			32u
@@ -109,11 +111,14 @@ struct vm_config {
 	uint32_t disk_count;			/* 0 ... VM_DISKS                                             */
 	uint32_t reserved1;
 	struct vm_disk disk[VM_DISKS];
+	uint32_t net_count;			/* 0 ... VM_NETS: network ports                               */
+	uint32_t reserved2;
+	uint64_t net_signal[VM_NETS];		/* the bit to signal on "netN"                                */
 };
 _Static_assert(offsetof(struct vm_config, ram) == 56, "protocol");
 _Static_assert(offsetof(struct vm_config, module) == 160, "protocol");
 _Static_assert(offsetof(struct vm_config, name) == 480, "protocol");
-_Static_assert(sizeof(struct vm_config) == 656 + VM_CMDLINE + 8 + 56 * VM_DISKS, "protocol");
+_Static_assert(sizeof(struct vm_config) == 656 + VM_CMDLINE + 8 + 56 * VM_DISKS + 8 + 8 * VM_NETS, "protocol");
 _Static_assert(sizeof(struct vm_config) <= TV_START_CONFIG, "fits into the start page");
 
 /* Exit codes of thread 0. */

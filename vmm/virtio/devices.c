@@ -53,20 +53,23 @@ static void port_signal(void *arg)
 }
 
 /*
- * The features of a disk are fixed before the guest runs, so its server must have spoken by then.  What else was signalled meanwhile
- * is signalled again.
+ * The features of a device are fixed before the guest runs, so its server must have spoken by then.  What else was signalled
+ * meanwhile is signalled again.
  */
-static bool link_wait(struct vm *vm, struct blk_link *l, uint64_t ntfn)
+static bool server_wait(struct vm *vm, bool (*poll)(void *device), void *device, uint64_t ntfn)
 {
 	uint64_t deadline = clock_now() + SERVER_PATIENCE_S * vm->tsc_hz, bits, seen = 0;
 	bool up;
 
-	while (!(up = blk_link_poll(l)) && sys_ntfn_wait(ntfn, deadline, &bits) == TV_OK)
+	while (!(up = poll(device)) && sys_ntfn_wait(ntfn, deadline, &bits) == TV_OK)
 		seen |= bits;
 	if (seen)
 		(void)sys_ntfn_signal(ntfn, seen);
 	return up;
 }
+
+static bool disk_poll(void *device) { return blk_link_poll(device); }
+static bool port_poll(void *device) { return net_poll(device); }
 
 /* Disk @i behind a server. */
 static bool disk_link_init(struct vm *vm, unsigned i, const struct vm_setup *vs)
@@ -80,7 +83,7 @@ static bool disk_link_init(struct vm *vm, unsigned i, const struct vm_setup *vs)
 
 	x->blk_server[i] = vs->disk[i].server;
 	blk_link_init(l, vs->disk[i].link, vs->ram, port_signal, &x->blk_server[i]);
-	if (!link_wait(vm, l, vs->ntfn)) {
+	if (!server_wait(vm, disk_poll, l, vs->ntfn)) {
 		(void)vm_stop(vm, VM_EXIT_MONITOR, "disk %u: its server does not answer", i);
 		return false;
 	}
@@ -89,6 +92,25 @@ static bool disk_link_init(struct vm *vm, unsigned i, const struct vm_setup *vs)
 		return false;
 	l->blk = &x->disk[i];
 	return true;
+}
+
+/* Network port @i. */
+static bool port_init(struct vm *vm, unsigned i, const struct vm_setup *vs)
+{
+	struct vm_virtio *x = &vm->virtio;
+	struct net *n = &x->net[i];
+	const struct net_setup setup = {
+		.shared = vs->net[i].shared, .ram = vs->ram, .signal = port_signal, .signal_arg = &x->net_server[i],
+		.buffer = heap_alloc(LINK_TAGS * sizeof(struct net_buffer)), .frame = heap_alloc(LINK_TAGS * sizeof(struct net_frame)),
+	};
+
+	x->net_server[i] = vs->net[i].server;
+	net_begin(n, &setup);
+	if (!server_wait(vm, port_poll, n, vs->ntfn)) {
+		(void)vm_stop(vm, VM_EXIT_MONITOR, "network port %u: its server does not answer", i);
+		return false;
+	}
+	return net_init(n, &vm->board.pci, &vm->mem, SLOT_NET + i);
 }
 
 /* Servers have signalled. */
@@ -100,6 +122,9 @@ static void signalled(struct vm *vm, uint64_t bits)
 	for (unsigned i = 0; i < VM_DISKS; i++)
 		if (bits & VM_SIGNAL_DISK(i) && x->link[i].blk)
 			(void)blk_link_poll(&x->link[i]);
+	for (unsigned i = 0; i < VM_NETS; i++)
+		if (bits & VM_SIGNAL_NET(i) && x->net[i].begun)
+			(void)net_poll(&x->net[i]);
 	vm_dev_unlock(vm);
 }
 
@@ -118,6 +143,12 @@ bool vm_virtio_init(struct vm *vm, const struct vm_setup *setup)
 		if (setup->disk[i].link ? disk_link_init(vm, i, setup) : disk_init(vm, i, setup))
 			continue;
 		(void)vm_stop(vm, VM_EXIT_MONITOR, "no room for disk %u", i);
+		return false;
+	}
+	for (unsigned i = 0; i < setup->config->net_count; i++) {
+		if (port_init(vm, i, setup))
+			continue;
+		(void)vm_stop(vm, VM_EXIT_MONITOR, "no room for network port %u", i);
 		return false;
 	}
 	return true;

@@ -6,13 +6,14 @@
 #include <svc/vm.h>
 #include <virtio/blk_link.h>
 #include <virtio/blk_ram.h>
+#include <virtio/net.h>
 #include <virtio/rng.h>
 
 struct vm;
 struct vm_setup;
 
 /* PCI slots; 0 is the host bridge and 31 the ISA bridge of the DSDT. */
-enum { SLOT_RNG = 1, SLOT_DISK = 2 };
+enum { SLOT_RNG = 1, SLOT_DISK = 2, SLOT_NET = SLOT_DISK + VM_DISKS };
 
 /* Whom to signal, and how. */
 struct vm_port {
@@ -26,6 +27,8 @@ struct vm_virtio {
 	struct blk_request request[VM_DISKS];	/* memory has no depth: one at a time */
 	struct blk_link link[VM_DISKS];
 	struct vm_port blk_server[VM_DISKS];
+	struct net net[VM_NETS];
+	struct vm_port net_server[VM_NETS];
 };
 
 /* The disks of @setup: where the monitor has mapped them. */
@@ -33,6 +36,12 @@ struct vm_disk_place {
 	const uint8_t *image;		/* NULL: none                                         */
 	uint8_t *data;			/* NULL: the disk is read-only; the bits are behind it */
 	struct link_shared *link;	/* behind a server                                    */
+	struct vm_port server;
+};
+
+/* The network ports of @setup. */
+struct vm_net_place {
+	struct net_shared *shared;
 	struct vm_port server;
 };
 
