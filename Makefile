@@ -46,7 +46,7 @@ ROOT_SRC := acpi.c blob.c child.c clock.c command.c config.c config_disk.c confi
 	vm_resume.c vm_scrub.c vm_spawn.c vm_text.c vm_watch.c vms.c word.c
 VMM_SRC := acpi.c acpi_loader.c bus.c console.c cpuid.c cr.c devices.c emulate.c exit.c exit_cpu.c firmware.c \
 	gmem.c gwalk.c inject.c insn.c insn_alu.c insn_exec.c insn_fetch.c insn_mem.c insn_operand.c insn_seg.c insn_stack.c insn_string.c \
-	insn_table.c irqchip.c layout.c lock.c log.c main.c mmio.c mp.c msr.c pio.c pvcall.c pvclock.c record.c \
+	insn_table.c irqchip.c layout.c legacy.c lock.c log.c main.c mmio.c mp.c msr.c pio.c pvcall.c pvclock.c record.c \
 	resume.c retire.c steal.c timer.c trace.c vcpu.c vector.c vm.c
 DEV_SRC := board.c fwcfg.c i8042.c ioapic.c lapic.c lapic_ipi.c lapic_irq.c lapic_timer.c misc.c msix.c pci.c pci_cfg.c pic.c pit.c \
 	pm.c rtc.c testdev.c uart.c

@@ -28,6 +28,7 @@ MEMORY = 128 * MIB              # of the guest, unless its section says -m
 HOST_MEMORY = 256 * MIB         # what Trivet's machine has beside it
 DEBUG_EXIT = ["-device", "isa-debug-exit,iobase=0xf4,iosize=4", "-device", "pc-testdev"]
 LINE = re.compile(rb"^(PASS|FAIL|SKIP|XFAIL|XPASS)\b:? *(.*)")
+TRIPLE = re.compile(rb"has crashed: triple fault")
 CODE = re.compile(rb"test device, code (\d+)")
 CODES = {0: "pass", 1: "fail", 38: "skipped", 63: "abort"}
 HEADER = """\
@@ -69,7 +70,9 @@ def watch(command, seconds, log):
         if match := LINE.match(line.strip()):
             # Times and addresses differ from run to run; what is counted is the sentence.
             seen[match[1].decode(), re.sub(r"\b(0x)?[0-9a-f]*\d[0-9a-f]*\b", "#", match[2].decode(errors="replace"))] += 1
-        if match := CODE.search(line):
+        if TRIPLE.search(line):
+            code.append(None)
+        elif match := CODE.search(line):
             code.append(int(match[1]))
         return Status.POWER_OFF if match else None
 
@@ -79,6 +82,8 @@ def watch(command, seconds, log):
         output.write(f"\n--- {end.status.name}: {end.reason}\n".encode())
     if end.status == Status.EMULATOR_DIED and (match := re.search(r"status (\d+)", end.reason)):
         code.append(int(match[1]) >> 1)
+    if code and code[0] is None:                # what is a reset on the plain machine
+        end = end._replace(status=Status.RESET)
     return seen, code[0] if code else None, end
 
 

@@ -19,6 +19,7 @@
 #include "firmware.h"
 #include "inject.h"
 #include "layout.h"
+#include "legacy.h"
 #include "vcpu.h"
 #include "vm.h"
 
@@ -32,10 +33,6 @@
 #define HOST_RAM	0x010000000000ull	/* aligned for the largest pages */
 
 #define MODULE_WINDOW	(16 * MIB)		/* of a module, mapped at a time: page tables for all of it could exceed the quota */
-
-/* BIOS data area: what old code looks up in low memory. */
-#define BDA_EBDA_SEGMENT	0x40eull
-#define BDA_MEMORY_KIB		0x413ull
 
 static struct vm vm;
 static struct vcpu vcpus[VM_CPUS];
@@ -288,16 +285,13 @@ static bool threads_start(const struct vm_config *c)
 	return true;
 }
 
-/* ACPI tables and the few words of the BIOS data area.  0: they do not fit, which the layout excludes. */
+/* ACPI tables, and what a BIOS leaves in low memory.  0: they do not fit, which the layout excludes. */
 static uint64_t firmware_place(void)
 {
 	const struct acpi_config acpi = { .cpu_count = vm.cpu_count, .ioapic_id = vm.board.ioapic.s.id };
-	const uint16_t ebda = LAYOUT_EBDA >> 4, kib = LAYOUT_EBDA / KIB;
 	uint8_t *tables = gmem_at(&vm.mem, (gpa_t){ LAYOUT_ACPI }, LAYOUT_ACPI_SIZE, true);
 
-	if (!tables || !acpi_build(tables, LAYOUT_ACPI_SIZE, LAYOUT_ACPI, &acpi) ||
-	    !gmem_write(&vm.mem, (gpa_t){ BDA_EBDA_SEGMENT }, &ebda, sizeof(ebda)) ||
-	    !gmem_write(&vm.mem, (gpa_t){ BDA_MEMORY_KIB }, &kib, sizeof(kib)))
+	if (!tables || !acpi_build(tables, LAYOUT_ACPI_SIZE, LAYOUT_ACPI, &acpi) || !legacy_memory(&vm.mem))
 		return 0;
 	return LAYOUT_ACPI;
 }
@@ -449,6 +443,8 @@ static bool machine_make(struct setup *s)
 	}
 	if (!guest_load(s, &entry))
 		return false;
+	if (entry.bios)
+		legacy_devices(&vm);
 	vcpu_enter_kernel(&vcpus[0], &entry);
 	return true;
 }

@@ -34,6 +34,7 @@ struct load_input {
  */
 struct load_entry {
 	bool long_mode;
+	bool bios;				/* the kernel comes from a world in which a BIOS has run before */
 	uint64_t rip, rax, rbx, rsi, rsp, cr3;
 	uint64_t gdt_base;
 	uint32_t gdt_limit;

@@ -155,7 +155,7 @@ bool multiboot_load(const struct gmem *m, const struct load_input *in, struct lo
 	if (entry < extent.low || entry >= extent.high)
 		return load_fail(err, "kernel", "corrupt: its entry point lies outside of it", 0, 0);
 
-	*out = (struct load_entry){ .rax = ENTRY_MAGIC };
+	*out = (struct load_entry){ .rax = ENTRY_MAGIC, .bios = true };
 	a = (struct area *)(void *)place_area(m, in, &extent, &addr, err);
 	if (!a || !place_modules(in, &extent, out, err) || !info_fill(a, addr, in, out, err))
 		return false;

@@ -262,7 +262,7 @@ bool multiboot2_load(const struct gmem *m, const struct load_input *in, struct l
 	if (entry < extent.low || entry >= extent.high)
 		return load_fail(err, "kernel", "corrupt: its entry point lies outside of it", 0, 0);
 
-	*out = (struct load_entry){ .rax = ENTRY_MAGIC };
+	*out = (struct load_entry){ .rax = ENTRY_MAGIC, .bios = true };
 	area = place_area(m, in, &extent, &addr, err);
 	if (!area || !place_modules(in, &extent, out, err))
 		return false;
