@@ -143,3 +143,21 @@ enum tv_err hc_sched_info(struct thread *t, struct user_frame *f)
 	frame_set_word(f, 4, s->period);
 	return TV_OK;
 }
+
+/* cpu_info: arg0 = scheduling context -> words 0 to 4 = of its CPU: idle ticks, timer, device and message interrupts, switches. */
+enum tv_err hc_cpu_info(struct thread *t, struct user_frame *f)
+{
+	const struct cpu_count *n;
+	struct cap *c;
+	enum tv_err err = cap_get(&t->domain->table, frame_arg(f, 0), TV_CAP_SCHED, TV_RIGHT_READ, &c);
+
+	if (err)
+		return err;
+	n = &cpu_area[cap_sched(c)->cpu]->count;
+	frame_set_word(f, 0, READ_ONCE(n->idle));
+	frame_set_word(f, 1, READ_ONCE(n->timer));
+	frame_set_word(f, 2, READ_ONCE(n->device));
+	frame_set_word(f, 3, READ_ONCE(n->message));
+	frame_set_word(f, 4, READ_ONCE(n->switches));
+	return TV_OK;
+}

@@ -55,6 +55,7 @@ enum tv_err (*const hypercall_table[])(struct thread *t, struct user_frame *f) =
 	[TV_LOG_BIND] = hc_log_bind,
 	[TV_THREAD_RESET] = hc_thread_reset,
 	[TV_DOORBELL_BIND] = hc_doorbell_bind,
+	[TV_CPU_INFO] = hc_cpu_info,
 };
 _Static_assert(ARRAY_LEN(hypercall_table) == TV_HYPERCALLS, "every hypercall number needs a handler");
 
@@ -101,6 +102,7 @@ void hypercall_restart(struct thread *t)
 /* Interrupts are taken only in user mode, in guest mode, in cpu_idle() and cpu_take_interrupts(): nothing is half changed then. */
 void kernel_timer(void)
 {
+	cpu_self()->count.timer++;
 	timer_run();
 	klog_check();
 }
@@ -108,7 +110,10 @@ void kernel_timer(void)
 /* Mail, or a question; that is answered when nothing is being done any more. */
 void kernel_ipi(void)
 {
-	mail_take(cpu_self());
+	struct cpu *c = cpu_self();
+
+	c->count.message++;
+	mail_take(c);
 }
 
 void kernel_after_interrupt(void)

@@ -2,6 +2,7 @@
 /* Device interrupts: from a global system interrupt to a signal. */
 #include <arch/cpu.h>
 #include <arch/irq.h>
+#include <kernel/cpu.h>
 #include <kernel/irq.h>
 #include <kernel/limbo.h>
 #include <kernel/upcall.h>
@@ -82,6 +83,7 @@ void kernel_irq(unsigned gsi)
 {
 	const struct irq_binding *b = binding_of(gsi);
 
+	cpu_self()->count.device++;
 	if (b)
 		hook_signal(&b->hook);
 	else

@@ -339,6 +339,7 @@ static NORETURN void sched_enter(struct cpu *c, struct thread *t)
 		}
 		user_switch(c->current ? &c->current->arch : NULL, &t->arch);
 		c->current = t;
+		c->count.switches++;
 	}
 	if (unlikely(t->cont == THREAD_CONT_VCPU_RUN))
 		cpu_resume_vcpu(t);
@@ -352,7 +353,10 @@ void sched_dispatch(void)
 	if (c->resched || !c->sched)
 		sched_pick(c);
 	while (!c->sched) {
+		uint64_t start = time_now();
+
 		cpu_idle();
+		c->count.idle += time_now() - start;
 		cross_serve(c);
 		sched_pick(c);
 	}

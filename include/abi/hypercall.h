@@ -69,6 +69,8 @@ enum tv_hypercall {
 	TV_THREAD_RESET    = 42,	/* thread, rip, rsp, arg: begin anew, with the FPU state kept                */
 	/* devices, again */
 	TV_DOORBELL_BIND   = 43,	/* guest space, port, notification (0: none), bits                           */
+	/* scheduling, again */
+	TV_CPU_INFO        = 44,	/* sched -> of its CPU: idle ticks, timer, device, message interrupts, switches */
 	TV_HYPERCALLS
 };
 

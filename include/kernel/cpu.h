@@ -15,6 +15,13 @@ struct thread;
 
 #define SCHED_PRIORITIES	256u
 
+/* What happened on a CPU; others read it. */
+struct cpu_count {
+	uint64_t idle;			/* ticks                                      */
+	uint64_t timer, device, message;	/* interrupts                         */
+	uint64_t switches;		/* to another thread                          */
+};
+
 struct cpu {
 	struct arch_cpu arch;		/* first: GS points here                                                   */
 	struct thread *current;		/* whose registers are loaded; NULL: nobody's                              */
@@ -29,6 +36,7 @@ struct cpu {
 	uint64_t promised;		/* shares of the contexts with a budget, TV_SCHED_WHOLE in all; under the tree lock */
 	struct thread *mail;		/* threads of this CPU whose waits others have ended, the last one first   */
 	uint32_t asked;			/* another CPU waits for an answer: kernel/cross.h                         */
+	struct cpu_count count;
 	uint64_t fault_second;		/* the second in which @fault_lines faults were logged                     */
 	unsigned fault_lines;
 	uint64_t ready_map[SCHED_PRIORITIES / 64];	/* bit set: the queue is not empty                         */

@@ -44,6 +44,7 @@ enum tv_err hc_thread_exit(struct thread *t, struct user_frame *f);
 enum tv_err hc_sched_create(struct thread *t, struct user_frame *f);
 enum tv_err hc_sched_bind(struct thread *t, struct user_frame *f);
 enum tv_err hc_sched_info(struct thread *t, struct user_frame *f);
+enum tv_err hc_cpu_info(struct thread *t, struct user_frame *f);
 /* hc_vcpu.c */
 enum tv_err hc_vcpu_create(struct thread *t, struct user_frame *f);
 enum tv_err hc_vcpu_map(struct thread *t, struct user_frame *f);

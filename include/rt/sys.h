@@ -196,6 +196,21 @@ static inline enum tv_err sys_sched_info(uint64_t sched, struct sys_sched_info *
 	return err;
 }
 
+/* What has happened on the CPU of @sched since boot. */
+struct sys_cpu_info {
+	uint64_t idle;				/* ticks      */
+	uint64_t timer, device, message;	/* interrupts */
+	uint64_t switches;			/* of threads */
+};
+static inline enum tv_err sys_cpu_info(uint64_t sched, struct sys_cpu_info *info)
+{
+	struct sys_msg m = { sched, { 0, 0, 0, 0, 0 } };
+	enum tv_err err = sys_msg(TV_CPU_INFO, &m);
+
+	*info = (struct sys_cpu_info){ m.word[0], m.word[1], m.word[2], m.word[3], m.word[4] };
+	return err;
+}
+
 /* --- virtual CPUs --- */
 
 static inline enum tv_err sys_vcpu_create(uint64_t dst, uint64_t space) { return sys_call2(TV_VCPU_CREATE, dst, space); }

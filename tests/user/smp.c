@@ -59,6 +59,24 @@ static void answer(struct worker *w)
 	leave(w);
 }
 
+static void alone_and_undisturbed(void)
+{
+	struct sys_cpu_info before, after;
+	unsigned n = rt_info()->cpu_count;
+	struct worker *w = work(1, n - 1, count);
+
+	start(w);
+	expect(wait_change(&w->counter, 0));
+	sleep_for(micros(1000));
+	expect_err(sys_cpu_info(w->sched, &before), TV_OK);
+	sleep_for(micros(300000));
+	expect_err(sys_cpu_info(w->sched, &after), TV_OK);
+	expect(after.timer == before.timer && after.device == before.device && after.message == before.message);
+	expect(after.idle == before.idle && after.switches == before.switches);
+	end(w);
+	verdict("a thread that has a CPU for itself is not interrupted once");
+}
+
 static void signals_go_to_and_fro(void)
 {
 	struct worker *w = work(1, 1, answer);
@@ -205,6 +223,7 @@ uint64_t rt_main(const struct tv_start *unused)
 	expect_err(sys_ntfn_create(PONG), TV_OK);
 	expect_err(sys_ntfn_create(SLEEP), TV_OK);
 	all_run_at_once();
+	alone_and_undisturbed();
 	signals_go_to_and_fro();
 	a_thread_is_stopped_where_it_runs();
 	a_thread_moves();
