@@ -76,6 +76,23 @@ def test_a_guest_whose_cpus_all_work_can_be_reset_and_comes_back(console):
     power_off(child)
 
 
+def test_the_monitor_of_a_guest_whose_cpus_all_work_is_replaced_and_they_go_on(console):
+    child = console(SMP, "--direct")
+    prompt = log_in(child, 4)
+    child.ask("for n in 1 2 3 4; do while :; do :; done & done", prompt)
+    for _ in range(2):
+        child.send("\x01" + "0")
+        child.expect_exact("trivet> ")
+        child.sendline("restart-monitor web")
+        child.expect_exact("trivet> ")
+        child.send("\x01" + "1")
+        assert "5" in child.ask("echo $((2 + 3))", prompt).split()
+    child.ask("kill $(jobs -p)", prompt)
+    child.ask("cd /sys/devices/system/cpu; echo 0 >cpu3/online; echo 1 >cpu3/online", prompt)
+    healthy(child, prompt)
+    power_off(child)
+
+
 def test_a_dump_shows_the_registers_of_every_cpu(console):
     child = console(SMP, "--direct")
     log_in(child, 4)

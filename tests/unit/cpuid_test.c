@@ -204,6 +204,41 @@ static void topology_ids_agree_over_all_leaves(void **state)
 	assert_int_equal(query(0x80000008, 0).ecx, 2 << 12 | 2);
 }
 
+/* Software derives the numbers of package, core and thread from any of these. */
+static void all_leaves_tell_the_same_topology_for_every_number_of_cpus(void **state)
+{
+	static const char *const vendors[] = { "AuthenticAMD", "GenuineIntel" };
+
+	(void)state;
+	for (unsigned i = 0; i < 2 * 8; i++) {
+		unsigned cpus = i / 2 + 1, bits = 0;
+		bool is_amd = i % 2 == 0;
+
+		build(vendors[i % 2], cpus, ~0ull);
+		while (1u << bits < cpus)
+			bits++;
+		assert_int_equal(query(1, 0).ebx >> 16 & 0xff, cpus);
+		assert_int_equal(query(1, 0).edx >> 28 & 1, cpus > 1);
+		for (uint32_t leaf = 0xb; leaf <= (is_amd ? 0xbu : 0x1fu); leaf += 0x1f - 0xb) {
+			assert_int_equal(query(leaf, 0).eax, 0);
+			assert_int_equal(query(leaf, 0).ebx, 1);
+			assert_int_equal(query(leaf, 1).eax, bits);
+			assert_int_equal(query(leaf, 1).ebx, cpus);
+			assert_int_equal(query(leaf, 2).ecx >> 8, 0);
+		}
+		for (cpu.apic_id = 0; cpu.apic_id < cpus; cpu.apic_id++) {
+			assert_int_equal(query(1, 0).ebx >> 24, cpu.apic_id);
+			assert_int_equal(query(0xb, 0).edx, cpu.apic_id);
+			assert_int_equal(query(0x1f, 0).edx, is_amd ? 0 : cpu.apic_id);
+			assert_int_equal(query(0x8000001e, 0).eax, is_amd ? cpu.apic_id : 0);
+		}
+		if (is_amd)
+			assert_int_equal(query(0x80000008, 0).ecx, bits << 12 | (cpus - 1));
+		else
+			assert_int_equal(query(4, 0).eax >> 26, (1u << bits) - 1);
+	}
+}
+
 static void hypervisor_leaves_carry_both_signatures_and_the_clock(void **state)
 {
 	struct cpuid_regs r = query(0x40000000, 0);
@@ -275,6 +310,7 @@ int main(void)
 		cmocka_unit_test_setup(features_that_need_a_state_component_go_with_it, intel),
 		cmocka_unit_test_setup(xcr0_is_checked_as_xsetbv_does, amd),
 		cmocka_unit_test_setup(topology_ids_agree_over_all_leaves, amd),
+		cmocka_unit_test_setup(all_leaves_tell_the_same_topology_for_every_number_of_cpus, amd),
 		cmocka_unit_test_setup(hypervisor_leaves_carry_both_signatures_and_the_clock, amd),
 		cmocka_unit_test_setup(intels_tsc_leaf_tells_the_frequency_to_a_millionth_without_overflow_in_linux, intel),
 		cmocka_unit_test_setup(leaves_beyond_the_last_repeat_it_on_intel_and_are_zero_on_amd, intel),

@@ -3,6 +3,8 @@
 /* sources: tests/fake/vm_rig.c vmm/bus.c vmm/console.c vmm/cpuid.c vmm/cr.c vmm/dev/board.c vmm/dev/i8042.c vmm/dev/ioapic.c vmm/dev/lapic.c vmm/dev/lapic_ipi.c vmm/dev/lapic_irq.c vmm/dev/lapic_timer.c vmm/dev/misc.c vmm/dev/pci.c vmm/dev/pci_cfg.c vmm/dev/pic.c vmm/dev/pit.c vmm/dev/pm.c vmm/dev/rtc.c vmm/dev/uart.c vmm/emulate.c vmm/exit.c vmm/exit_cpu.c vmm/gmem.c vmm/gwalk.c vmm/inject.c vmm/insn.c vmm/insn_alu.c vmm/insn_exec.c vmm/insn_fetch.c vmm/insn_mem.c vmm/insn_operand.c vmm/insn_seg.c vmm/insn_stack.c vmm/insn_string.c vmm/insn_table.c vmm/irqchip.c vmm/lock.c vmm/log.c vmm/mmio.c vmm/mp.c vmm/msr.c vmm/pio.c vmm/pvcall.c vmm/pvclock.c vmm/retire.c vmm/rt/fmt.c vmm/rt/log.c vmm/steal.c vmm/timer.c vmm/trace.c vmm/vcpu.c vmm/vector.c vmm/vm.c */
 #include "steal.h"
 
+#include <x86/cr.h>
+
 #include "vm_rig.h"
 
 #define PAGE	0x700000ull
@@ -78,6 +80,33 @@ static void the_page_is_not_written_all_the_time(void **state)
 	assert_int_equal(field(8, 4), version);
 }
 
+static unsigned sleeps;
+
+/* Two sleeps of 4 ms each, ended by the timer. */
+static void guest_halts(void)
+{
+	rig_page.inject = 0;				/* the timer's interrupt was taken ... */
+	lapic_mmio_write(&v->lapic, 0xb0, 4, 0);	/* ... and handled */
+	rig_page.kind = TV_EXIT_HLT;
+	rig_page.insn_len = 1;
+	rig_page.rflags |= RFLAGS_IF;
+	v->lapic.s.timer_fire = fake_now + 4 * (RIG_HZ / 1000);
+	if (sleeps++ == 2)
+		(void)vm_stop(&rig_vm, VM_EXIT_POWEROFF, NULL);
+}
+
+static void a_guest_sleeps_until_its_deadline(void **state)
+{
+	(void)state;
+	sleeps = 0;
+	atomic_store(&rig_vm.timer_next, TIMER_NEVER);
+	rig_on_run = guest_halts;
+	lapic_mmio_write(&v->lapic, 0x320, 4, 0x40);
+	vcpu_run_loop(v);
+	assert_in_range(v->trace.halted, 8 * (RIG_HZ / 1000), 8 * (RIG_HZ / 1000) + 100);
+	assert_int_equal(field(0, 8) / 1000000, 0);
+}
+
 static void memory_that_is_not_there_and_reserved_bits_are_refused(void **state)
 {
 	uint64_t val;
@@ -117,6 +146,7 @@ int main(void)
 		cmocka_unit_test_setup(another_monitor_goes_on_where_the_first_one_ended, setup),
 		cmocka_unit_test_setup(it_never_decreases, setup),
 		cmocka_unit_test_setup(the_page_is_not_written_all_the_time, setup),
+		cmocka_unit_test_setup(a_guest_sleeps_until_its_deadline, setup),
 		cmocka_unit_test_setup(memory_that_is_not_there_and_reserved_bits_are_refused, setup),
 		cmocka_unit_test_setup(a_guest_that_does_not_want_it_gets_nothing_written, setup),
 	};
