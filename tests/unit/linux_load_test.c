@@ -195,7 +195,7 @@ static void memory_that_the_kernel_does_not_fit_into_is_refused_before_anything_
 static void truncated_old_32_bit_and_senseless_kernels_are_each_named(void **state)
 {
 	(void)state;
-	boot.kernel_size--;
+	boot.kernel_size -= 16;
 	refused("kernel", "truncated");
 	boot.kernel_size = PAYLOAD;
 	refused("kernel", "truncated");
@@ -217,6 +217,15 @@ static void truncated_old_32_bit_and_senseless_kernels_are_each_named(void **sta
 	setup(NULL);
 	header()->syssize = 0;
 	refused("kernel", "corrupt");
+}
+
+static void the_last_paragraph_need_not_be_whole(void **state)
+{
+	(void)state;
+	boot.kernel_size -= 15;
+	assert_true(load_kernel(&mem, &boot, &entry, &err));
+	assert_memory_equal(ram + PREF, file + PAYLOAD, CODE_SIZE - 15);
+	assert_int_equal(ram[PREF + CODE_SIZE - 15], 0xee);
 }
 
 static void a_header_that_ends_early_does_not_take_code_for_fields(void **state)
@@ -264,6 +273,7 @@ int main(void)
 		cmocka_unit_test_setup(a_command_line_may_be_as_long_as_the_kernel_says_and_no_longer, setup),
 		cmocka_unit_test_setup(memory_that_the_kernel_does_not_fit_into_is_refused_before_anything_is_copied, setup),
 		cmocka_unit_test_setup(truncated_old_32_bit_and_senseless_kernels_are_each_named, setup),
+		cmocka_unit_test_setup(the_last_paragraph_need_not_be_whole, setup),
 		cmocka_unit_test_setup(a_header_that_ends_early_does_not_take_code_for_fields, setup),
 		cmocka_unit_test_setup(a_file_of_another_kind_is_called_by_its_name, setup),
 	};

@@ -10,6 +10,7 @@
 #include <asm/bootparam.h>
 
 #define SECTOR			512u
+#define PARAGRAPH		16u
 #define SETUP_SECTS_DEFAULT	4u
 #define BOOT_FLAG		0xaa55u
 #define HEADER_MAGIC		0x53726448u	/* "HdrS" */
@@ -45,10 +46,20 @@ bool linux_is(const struct load_input *in)
 	return h.boot_flag == BOOT_FLAG && h.header == HEADER_MAGIC;
 }
 
+/* Bytes of the protected-mode kernel: the header counts in paragraphs, of which the last need not be whole in the file. */
+static uint64_t code_size(const struct setup_header *h, uint64_t kernel_size, uint64_t payload)
+{
+	uint64_t code = (uint64_t)h->syssize * PARAGRAPH;
+
+	if (payload < kernel_size && code > kernel_size - payload && code - (kernel_size - payload) < PARAGRAPH)
+		return kernel_size - payload;
+	return code;
+}
+
 /* Checks of the setup header @h that do not depend on the guest. */
 static bool header_check(const struct setup_header *h, uint64_t kernel_size, uint64_t payload, struct load_error *err)
 {
-	uint64_t code = (uint64_t)h->syssize * 16;
+	uint64_t code = code_size(h, kernel_size, payload);
 
 	if (h->version < VERSION_MIN)
 		return load_fail(err, "kernel", "boot protocol older than 2.12 (Linux before 3.8)", 0, 0);
@@ -85,7 +96,7 @@ static bool header_read(const struct load_input *in, struct setup_header *h, uin
 static bool kernel_place(const struct gmem *m, const struct load_input *in, const struct setup_header *h, uint64_t payload,
 			 struct load_error *err)
 {
-	uint64_t code = (uint64_t)h->syssize * 16;
+	uint64_t code = code_size(h, in->kernel_size, payload);
 
 	if (h->pref_address >= LAYOUT_LOW_MAX || !gmem_at(m, (gpa_t){ h->pref_address }, h->init_size, true))
 		return load_fail(err, "memory", "too small for this kernel", h->pref_address + h->init_size,
