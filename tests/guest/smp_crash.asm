@@ -2,6 +2,7 @@
 ; vm-cpus: 4
 ; expect: power-off
 ; A triple fault of one CPU ends the whole machine, while the others compute, halt and send interrupts.
+; not-on: bochs-svm Bochs ends the machine at a guest's triple fault under SVM
 %include "smp.inc"
 
 test:

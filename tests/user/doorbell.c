@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Doorbells: ports of a guest that signal instead of exiting. */
+/* not-on: bochs-svm in Bochs a single step over an instruction that exits under SVM traps in the host */
 #include "vcpu_rig.h"
 
 #define BELL	0x84u

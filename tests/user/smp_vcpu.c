@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cpus: 3 */
 /* A guest on another CPU: kicks and signals fetch it out, every time; it moves between CPUs; its memory is taken away while it runs. */
+/* not-on: bochs-svm Bochs holds interrupts of the host back while a guest's IF is 0 at VMRUN */
 #include "vcpu_rig.h"
 #include "workers.h"
 
