@@ -8,16 +8,23 @@
 #include "lapic_priv.h"
 #include "upcall.h"
 
+/* Two words at once: others change them one by one, in any order, so it need not be atomic. */
+typedef uint64_t __attribute__((may_alias, aligned(4))) word_pair;
+
 /* Highest bit of a 256-bit register, -1 if none is set. */
 int lapic_highest(const uint32_t words[8])
 {
-	for (int i = 6; i >= 0; i -= 2) {
-		uint64_t pair = (uint64_t)word_get(&words[i + 1]) << 32 | word_get(&words[i]);
+	const volatile word_pair *p = (const volatile word_pair *)words;
+	uint64_t pair;
 
-		if (pair)
-			return i * 32 + 63 - __builtin_clzll(pair);
-	}
-	return -1;
+	if (unlikely((pair = p[3])))
+		return 255 - __builtin_clzll(pair);
+	if (unlikely((pair = p[2])))
+		return 191 - __builtin_clzll(pair);
+	if ((pair = p[1]))
+		return 127 - __builtin_clzll(pair);
+	pair = p[0];
+	return pair ? 63 - __builtin_clzll(pair) : -1;
 }
 
 /* SDM, "Processor Priority Register": the higher class of TPR and of the interrupt in service. */
