@@ -33,7 +33,6 @@ static const struct feature_row rows[] = {
 	[FEATURE_IBT]           = { "ibt",          CPUID_EXT_FEATURES, 0, EDX, 20 },
 	[FEATURE_XSAVE]         = { "xsave",        CPUID_FEATURES,     0, ECX, 26 },
 	[FEATURE_XSAVEOPT]      = { "xsaveopt",     CPUID_XSAVE,        1, EAX, 0 },
-	[FEATURE_XSAVES]        = { "xsaves",       CPUID_XSAVE,        1, EAX, 3 },
 	[FEATURE_INVPCID]       = { "invpcid",      CPUID_EXT_FEATURES, 0, EBX, 10 },
 	[FEATURE_1G_PAGES]      = { "1g-pages",     CPUID_EXT_AMD,      0, EDX, 26 },
 	[FEATURE_INVARIANT_TSC] = { "invtsc",       CPUID_POWER,        0, EDX, 8 },
@@ -111,7 +110,7 @@ void features_init(void)
 	if (cpu_has(FEATURE_SVM))
 		in_use &= ~BIT(FEATURE_SHSTK);
 	if (!cpu_has(FEATURE_XSAVE))
-		in_use &= ~(BIT(FEATURE_XSAVEOPT) | BIT(FEATURE_XSAVES));
+		in_use &= ~BIT(FEATURE_XSAVEOPT);
 	read_address_sizes();
 }
 

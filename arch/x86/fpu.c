@@ -15,8 +15,6 @@
 #define MXCSR_RESET	0x1f80u
 #define AREA_FCW	0u
 #define AREA_MXCSR	24u
-#define AREA_XCOMP_BV	520u
-#define XCOMP_BV_COMPACT BIT(63)	/* the layout that XSAVES writes and XRSTORS reads */
 
 /* Components that any thread may use.  AMX tiles are not among them: they alone need more than a page. */
 #define XCR0_WANTED	(XCR0_X87 | XCR0_SSE | XCR0_AVX | XCR0_AVX512 | XCR0_PKRU)
@@ -35,21 +33,16 @@ void fpu_area_init(void *page)
 	uint16_t fcw = FCW_RESET;
 	uint32_t mxcsr = MXCSR_RESET;
 
-	uint64_t xcomp_bv = cpu_has(FEATURE_XSAVES) ? XCOMP_BV_COMPACT | xcr0 : 0;
-
-	/* The first word of the XSAVE header stays zero: no component is in the area, so XRSTOR resets them all. */
+	/* The XSAVE header stays zero: no component is in the area, so XRSTOR resets them all. */
 	__builtin_memcpy((uint8_t *)page + AREA_FCW, &fcw, sizeof(fcw));
 	__builtin_memcpy((uint8_t *)page + AREA_MXCSR, &mxcsr, sizeof(mxcsr));
-	__builtin_memcpy((uint8_t *)page + AREA_XCOMP_BV, &xcomp_bv, sizeof(xcomp_bv));
 }
 
 static void save(void *area)
 {
 	uint32_t lo = (uint32_t)xcr0, hi = (uint32_t)(xcr0 >> 32);
 
-	if (cpu_has(FEATURE_XSAVES))
-		__asm__ volatile("xsaves64 (%0)" : : "r"(area), "a"(lo), "d"(hi) : "memory");
-	else if (cpu_has(FEATURE_XSAVEOPT))
+	if (cpu_has(FEATURE_XSAVEOPT))
 		__asm__ volatile("xsaveopt64 (%0)" : : "r"(area), "a"(lo), "d"(hi) : "memory");
 	else if (cpu_has(FEATURE_XSAVE))
 		__asm__ volatile("xsave64 (%0)" : : "r"(area), "a"(lo), "d"(hi) : "memory");
@@ -61,9 +54,7 @@ static void load(const void *area)
 {
 	uint32_t lo = (uint32_t)xcr0, hi = (uint32_t)(xcr0 >> 32);
 
-	if (cpu_has(FEATURE_XSAVES))
-		__asm__ volatile("xrstors64 (%0)" : : "r"(area), "a"(lo), "d"(hi) : "memory");
-	else if (cpu_has(FEATURE_XSAVE))
+	if (cpu_has(FEATURE_XSAVE))
 		__asm__ volatile("xrstor64 (%0)" : : "r"(area), "a"(lo), "d"(hi) : "memory");
 	else
 		__asm__ volatile("fxrstor64 (%0)" : : "r"(area) : "memory");
