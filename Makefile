@@ -51,7 +51,7 @@ VMM_SRC := acpi.c acpi_loader.c bus.c console.c cpuid.c cr.c devices.c emulate.c
 DEV_SRC := board.c fwcfg.c i8042.c ioapic.c lapic.c lapic_ipi.c lapic_irq.c lapic_timer.c misc.c msix.c pci.c pci_cfg.c pic.c pit.c \
 	pm.c rtc.c testdev.c uart.c
 LOAD_SRC := elf.c linux.c load.c multiboot.c multiboot2.c place.c pvh.c
-VIRTIO_SRC := blk.c blk_link.c blk_ram.c devices.c net.c net_control.c rng.c virtio.c virtio_pci.c vq.c vq_packed.c vq_split.c
+VIRTIO_SRC := blk.c blk_link.c blk_ram.c devices.c hvc.c net.c net_control.c rng.c virtio.c virtio_pci.c vq.c vq_packed.c vq_split.c
 SERIAL_SRC := main.c uart.c
 
 KERNEL := $(addprefix boot/,$(BOOT)) $(addprefix arch/x86/,$(X86)) $(addprefix arch/vmx/,$(VMX)) \

@@ -14,19 +14,27 @@
 #define CONSOLE_PORT	0u
 #define INPUT_CHUNK	64u
 
+/* One byte of input, to the virtio console once the guest drives it, else to the serial port.  False: it cannot take more now. */
+static bool input_byte(struct vm *vm, uint8_t byte)
+{
+	enum hvc_took took = vm->hvc ? vm->hvc_input(vm->hvc, byte) : HVC_NOT_USED;
+
+	return took == HVC_NOT_USED ? uart_rx(&vm->board.com[CONSOLE_PORT], byte) : took == HVC_TOOK;
+}
+
 /* A request or input came, or there is room for output again: without waiting, as all of it may be stale. */
 static void console_input(struct vm *vm)
 {
-	struct uart *u = &vm->board.com[CONSOLE_PORT];
-
 	do {
 		while (ring_used(&vm->input)) {
-			if (!uart_rx(u, ring_peek(&vm->input, 0)))
-				goto full;		/* vm_uart_rx_space() goes on */
+			if (!input_byte(vm, ring_peek(&vm->input, 0)))
+				goto full;		/* vm_console_retry() goes on */
 			ring_skip(&vm->input, 1);
 		}
 	} while (!ring_sleep_data(&vm->input));
 full:
+	if (vm->hvc)
+		vm->hvc_input_done(vm->hvc);
 	if (ring_wake_putter(&vm->input))
 		(void)sys_ntfn_signal(vm->root, vm->root_signal);
 }
@@ -60,15 +68,23 @@ void vm_signal(struct vm *vm)
 	vm_dev_lock(vm);
 	if (uart_tx_pending(u))
 		uart_tx_ready(u);
+	if (vm->hvc)
+		vm->hvc_room(vm->hvc);
 	console_input(vm);
 	vm_dev_unlock(vm);
 }
 
-/* The guest has emptied its receive FIFO.  Called from inside the UART: the rest must wait until it has returned. */
+/* Called from inside a device: the rest of the input must wait until it has returned. */
+void vm_console_retry(struct vm *vm)
+{
+	timer_arm(&vm->board.timers, &vm->input_retry, clock_now());
+}
+
+/* The guest has emptied its receive FIFO. */
 void vm_uart_rx_space(struct vm *vm, unsigned port)
 {
 	if (port == CONSOLE_PORT)
-		timer_arm(&vm->board.timers, &vm->input_retry, clock_now());
+		vm_console_retry(vm);
 }
 
 static void input_retry(struct timer *t, uint64_t now)
@@ -77,13 +93,15 @@ static void input_retry(struct timer *t, uint64_t now)
 	console_input(container_of(t, struct vm, input_retry));
 }
 
-bool vm_uart_tx(struct vm *vm, unsigned port, uint8_t byte)
+uint32_t vm_console_put(struct vm *vm, const void *bytes, uint32_t len)
 {
-	if (port != CONSOLE_PORT)
-		return true;
-	if (!ring_put(&vm->output, &byte, 1) && (ring_sleep_space(&vm->output) || !ring_put(&vm->output, &byte, 1))) {
+	uint32_t done = ring_put(&vm->output, bytes, len);
+
+	if (done < len && !ring_sleep_space(&vm->output))
+		done += ring_put(&vm->output, (const uint8_t *)bytes + done, len - done);
+	if (done < len) {
 		vm_console_flush(vm);
-		return false;
+		return done;
 	}
 	if (ring_used(&vm->output) >= VM_OUTPUT_SIZE / 2) {
 		vm_console_flush(vm);
@@ -91,7 +109,12 @@ bool vm_uart_tx(struct vm *vm, unsigned port, uint8_t byte)
 		atomic_store_explicit(&vm->output_collected, 1, memory_order_relaxed);
 		timer_arm(&vm->board.timers, &vm->flush, clock_now() + vm->tsc_hz / 1000000 * VM_OUTPUT_DELAY_US);
 	}
-	return true;
+	return done;
+}
+
+bool vm_uart_tx(struct vm *vm, unsigned port, uint8_t byte)
+{
+	return port != CONSOLE_PORT || vm_console_put(vm, &byte, 1);
 }
 
 void vm_console_flush(struct vm *vm)

@@ -51,6 +51,10 @@ struct vm {
 	uint64_t features;			/* TV_FEAT_* of the machine */
 	uint64_t memory;			/* bytes of guest RAM */
 
+	struct hvc *hvc;			/* virtio console; NULL: there is none; with what it does: */
+	enum hvc_took (*hvc_input)(struct hvc *h, uint8_t byte);
+	void (*hvc_input_done)(struct hvc *h);
+	void (*hvc_room)(struct hvc *h);
 	void (*signalled)(struct vm *vm, uint64_t bits);	/* servers of devices; NULL: there are none */
 	_Atomic uint32_t stop;			/* VM_RUNNING, or 1 + enum vm_exit */
 };
@@ -109,6 +113,10 @@ static inline void vm_signals(struct vm *vm, uint64_t bits)
 /* Tell root of collected console output: device lock held, or, before a thread sleeps, not held (console.c). */
 void vm_console_init(struct vm *vm);
 void vm_console_flush(struct vm *vm);
+/* Output of the guest; returns how many bytes there was room for.  The device lock is held. */
+uint32_t vm_console_put(struct vm *vm, const void *bytes, uint32_t len);
+/* A device can take input again. */
+void vm_console_retry(struct vm *vm);
 void vm_console_idle(struct vm *vm);
 
 /* The thread of @v does no more for the guest.  The first CPU's waits for all others, for a while, and tells root what is left. */

@@ -62,6 +62,7 @@ struct vm_ram {
 
 #define VM_DEVICE_TEST		(1u << 0)	/* isa-debug-exit and pc-testdev      */
 #define VM_DEVICE_PVPANIC	(1u << 1)
+#define VM_DEVICE_CONSOLE	(1u << 2)	/* virtio console                     */
 
 /* A file that goes into the guest along with the kernel. */
 struct vm_module {

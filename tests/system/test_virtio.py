@@ -84,6 +84,14 @@ def test_files_survive_in_a_file_system_that_is_mounted_again(system, tmp_path):
     assert child.end() == 0
 
 
+def test_the_virtio_console_has_input_and_output_once_the_guest_drives_it(system):
+    child, prompt = system('devices = ["console"]\n', "console=hvc0")
+    assert "/dev/hvc0" in child.ask("tty", prompt)
+    assert "50005000" in child.ask("seq 1 10000 | tee /dev/hvc0 | awk '{ n += $1 } END { print n }'", prompt)
+    child.sendline("poweroff -f")
+    assert child.end() == 0
+
+
 def test_the_entropy_device_feeds_the_guest(system):
     child, prompt = system()
     assert "virtio_rng.0" in child.ask("cat /sys/class/misc/hw_random/rng_current", prompt)

@@ -13,7 +13,7 @@
 kernel, firmware and image hold names of boot modules."""
 import libfdt
 
-DEVICES = {"test": 1, "pvpanic": 2}     # VM_DEVICE_* of include/svc/vm.h
+DEVICES = {"test": 1, "pvpanic": 2, "console": 4}     # VM_DEVICE_* of include/svc/vm.h
 SIZE_HINT = 1 << 20     # the library does not make room for what finishing a tree adds
 
 

@@ -68,7 +68,7 @@ static const struct config_prop vm_props[] = {
 	{ .name = "firmware", .kind = PROP_TEXT, .offset = offsetof(struct config_vm, firmware), .size = VM_MODULE_NAME },
 	{ .name = "cmdline", .kind = PROP_TEXT, .offset = offsetof(struct config_vm, cmdline), .size = VM_CMDLINE },
 	{ .name = "devices", .kind = PROP_U32, .offset = offsetof(struct config_vm, devices),
-	  .max = VM_DEVICE_TEST | VM_DEVICE_PVPANIC },
+	  .max = VM_DEVICE_TEST | VM_DEVICE_PVPANIC | VM_DEVICE_CONSOLE },
 	{ .name = "priority", .kind = PROP_U32, .offset = offsetof(struct config_vm, priority),
 	  .min = 1, .max = CONFIG_PRIORITY_MAX },
 	{ .name = "budget-us", .kind = PROP_U32, .offset = offsetof(struct config_vm, budget_us), .max = CONFIG_MAX_PERIOD },

@@ -45,6 +45,21 @@ static bool disk_init(struct vm *vm, unsigned i, const struct vm_setup *vs)
 	return blk_init(&x->disk[i], &setup);
 }
 
+static uint32_t console_put(void *arg, const void *bytes, uint32_t len) { return vm_console_put(arg, bytes, len); }
+static void console_lent(void *arg) { vm_console_retry(arg); }
+
+/* The console: its output goes where that of the first serial port goes, and it has the input once the guest drives it. */
+static bool console_init(struct vm *vm)
+{
+	static const struct hvc_ops ops = { console_put, console_lent };
+
+	vm->hvc_input = hvc_input;
+	vm->hvc_input_done = hvc_input_done;
+	vm->hvc_room = hvc_room;
+	vm->hvc = &vm->virtio.hvc;
+	return hvc_init(vm->hvc, &vm->board.pci, &vm->mem, SLOT_CONSOLE, &ops, vm);
+}
+
 static void port_signal(void *arg)
 {
 	const struct vm_port *p = arg;
@@ -137,6 +152,10 @@ bool vm_virtio_init(struct vm *vm, const struct vm_setup *setup)
 	if (setup->host_cpuid(1, 0).ecx & CPUID_1_ECX_RDRAND &&
 	    !rng_init(&x->rng, &vm->board.pci, &vm->mem, SLOT_RNG, rdrand)) {
 		(void)vm_stop(vm, VM_EXIT_MONITOR, "no room for the entropy device");
+		return false;
+	}
+	if (setup->config->devices & VM_DEVICE_CONSOLE && !console_init(vm)) {
+		(void)vm_stop(vm, VM_EXIT_MONITOR, "no room for the console");
 		return false;
 	}
 	for (unsigned i = 0; i < setup->config->disk_count; i++) {

@@ -6,6 +6,7 @@
 #include <svc/vm.h>
 #include <virtio/blk_link.h>
 #include <virtio/blk_ram.h>
+#include <virtio/hvc.h>
 #include <virtio/net.h>
 #include <virtio/rng.h>
 
@@ -13,7 +14,7 @@ struct vm;
 struct vm_setup;
 
 /* PCI slots; 0 is the host bridge and 31 the ISA bridge of the DSDT. */
-enum { SLOT_RNG = 1, SLOT_DISK = 2, SLOT_NET = SLOT_DISK + VM_DISKS };
+enum { SLOT_RNG = 1, SLOT_DISK = 2, SLOT_NET = SLOT_DISK + VM_DISKS, SLOT_CONSOLE = SLOT_NET + VM_NETS };
 
 /* Whom to signal, and how. */
 struct vm_port {
@@ -22,6 +23,7 @@ struct vm_port {
 
 struct vm_virtio {
 	struct rng rng;
+	struct hvc hvc;
 	struct blk disk[VM_DISKS];
 	struct blk_ram ram[VM_DISKS];
 	struct blk_request request[VM_DISKS];	/* memory has no depth: one at a time */
