@@ -55,6 +55,9 @@ static NORETURN void machine_check(const struct user_frame *f)
 {
 	uint64_t banks = rdmsr(MSR_IA32_MCG_CAP) & 0xff;
 
+	/* It may have come while this CPU had the lock of the log. */
+	debug_stop_others();
+	log_break();
 	for (uint32_t i = 0; i < banks; i++) {
 		uint64_t status = rdmsr(MSR_IA32_MC0_STATUS + 4 * i);
 

@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The CPUs of the machine, as a whole system sees them: how many are used, and how all of them stop."""
+import re
+import sys
+
+from trivetlib import bundle, machine
+from trivetlib.config import TREE
+from trivetlib.session import Session, Status
+
+sys.path.insert(0, str(TREE / "tests"))
+import bootest  # noqa: E402
+
+MIB = 1 << 20
+
+
+def run(folder, program, cpus, cmdline="", on_line=lambda session, line: None):
+    """A user program on the bare kernel: how it ended, and what it printed."""
+    plan = bootest.user_layout(TREE / f"build/tests/user/{program}.elf", {})
+    modules = folder / "modules"
+    modules.write_bytes(bundle.pack([(m.name, m.content()) for m in plan.modules]))
+    command = machine.base_command(memory=512 * MIB, cpus=cpus) + machine.boot_direct(plan.kernel, modules, cmdline)
+    printed = bytearray()
+
+    def line_ready(line):
+        return Status.POWER_OFF if line.strip() == b"DONE" else on_line(session, line)
+
+    session = Session(command + ["-device", "isa-debug-exit,iobase=0xf4,iosize=4"], printed.extend, line_ready)
+    end = session.run(timeout=120)
+    return end, printed.decode(errors="replace")
+
+
+def test_the_command_line_limits_the_number_of_cpus(tmp_path):
+    end, printed = run(tmp_path, "smoke", 4, "cpus=2")
+    assert end.status == Status.POWER_OFF
+    assert "2 of 4 CPUs in use" in printed
+    end, printed = run(tmp_path, "smoke", 4, "cpus=1")
+    assert end.status == Status.POWER_OFF
+    assert "CPUs in use" not in printed
+
+
+def test_many_cpus_come_up(tmp_path):
+    end, printed = run(tmp_path, "smoke", 12)
+    assert end.status == Status.POWER_OFF
+    assert "12 of 12 CPUs in use" in printed
+
+
+def test_a_machine_check_on_one_cpu_stops_all_with_one_report(tmp_path):
+    def inject(session, line):
+        if b"PASS: threads run on all CPUs" in line:
+            session.qmp_send("human-monitor-command", **{"command-line": "mce 2 1 0xbd00000000000000 0x4 0x0 0x0"})
+
+    end, printed = run(tmp_path, "smp", 4, on_line=inject)
+    assert end.status == Status.PANIC
+    assert len(re.findall("trivet: panic", printed)) == 1
+    assert "cpu2 error: machine check: bank 1" in printed
+    assert "trivet: stopped" in printed
