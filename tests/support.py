@@ -27,6 +27,7 @@ HOST = {
     "tsc-deadline": "TSC deadline for the host",
     "pcid": "PCID for the host",
     "xsave": "XSAVE (and XSAVEOPT)",
+    "ibt": "indirect-branch tracking (CET) in the kernel",
 }
 HOST_TOGETHER = ("pge", "smep", "smap", "umip", "xsaveopt", "1g-pages")
 
