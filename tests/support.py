@@ -27,9 +27,10 @@ HOST = {
     "tsc-deadline": "TSC deadline for the host",
     "pcid": "PCID for the host",
     "xsave": "XSAVE (and XSAVEOPT)",
+    "shstk": "shadow stacks (CET) in the kernel",
     "ibt": "indirect-branch tracking (CET) in the kernel",
 }
-HOST_TOGETHER = ("pge", "smep", "smap", "umip", "xsaveopt", "1g-pages")
+HOST_TOGETHER = ("pge", "smep", "smap", "umip", "xsaveopt", "xsaves", "invpcid", "1g-pages")
 
 MACHINES = {
     "skylake_x": Machine("bochs-vmx", "corei7_skylake_x", VMX),
