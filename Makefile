@@ -43,7 +43,7 @@ MM   := frame.c kmap.c pt.c quota.c
 RT_SRC := crt0.asm event.c fmt.c heap.c link.c log.c start.c string.c
 ROOT_SRC := acpi.c blob.c child.c clock.c command.c config.c config_disk.c config_prop.c console.c json.c line.c look.c main.c \
 	mem.c place.c policy.c pool.c power.c sample.c serial.c shell.c system.c term.c top.c vm_disk.c vm_io.c vm_life.c \
-	vm_resume.c vm_scrub.c vm_spawn.c vm_text.c vm_watch.c vms.c word.c
+	vm_resume.c vm_scrub.c vm_spawn.c vm_text.c vm_throttle.c vm_watch.c vms.c word.c
 VMM_SRC := acpi.c acpi_loader.c bus.c console.c cpuid.c cr.c devices.c emulate.c exit.c exit_cpu.c firmware.c \
 	gmem.c gwalk.c inject.c insn.c insn_alu.c insn_exec.c insn_fetch.c insn_mem.c insn_operand.c insn_seg.c insn_stack.c insn_string.c \
 	insn_table.c irqchip.c layout.c legacy.c lock.c log.c main.c mmio.c mp.c msr.c pio.c pvcall.c pvclock.c record.c \
@@ -67,6 +67,7 @@ FUZZ_TESTS  := $(wildcard tests/fuzz/*_fuzz.c)
 ORACLES     := $(wildcard tests/fuzz/*_zydis.c)
 USER_TESTS  := $(wildcard tests/user/*.c)
 GUEST_TESTS := $(wildcard tests/guest/*.asm)
+MONITORS    := $(wildcard tests/monitor/*.c)
 
 # --- flags -------------------------------------------------------------------------------------------------------------
 
@@ -230,7 +231,7 @@ $(B)/root.debug $(B)/vmm.debug $(B)/serial.debug: vmm/rt/user.ld $(RT_OBJ)
 	$(call say,LINK,$@)$(LD) $(LDFLAGS) -T vmm/rt/user.ld -o $@ $(filter %.o,$^) -L/usr/lib/x86_64-linux-gnu $(LIBS)
 
 # In vmm/, as in arch/, a folder's headers are <folder/name.h>.
-$(B)/user/vmm/%.o $(B)/user/tests/user/%.o: UCFLAGS += -Ivmm -I$(B)
+$(B)/user/vmm/%.o $(B)/user/tests/%.o: UCFLAGS += -Ivmm -I$(B)
 AML := $(patsubst vmm/acpi/%.asl,$(B)/%.h,$(wildcard vmm/acpi/*.asl))
 $(call objs,$(VMM)): | $(AML)
 
@@ -260,6 +261,8 @@ named = $(patsubst %.$(2),$(B)/%,$(1))
 UNIT  := $(call named,$(UNIT_TESTS),c)
 FUZZ  := $(call named,$(FUZZ_TESTS) $(ORACLES),c)
 USER  := $(addsuffix .elf,$(call named,$(USER_TESTS),c))
+# Programs that a VM of a system test has as its monitor.
+MONITOR := $(addsuffix .elf,$(call named,$(MONITORS),c))
 GUEST := $(addsuffix .bin,$(call named,$(GUEST_TESTS),asm))
 # The files that a test links, from its first comment: sources: path/a.c path/b.c
 sources = $(shell sed -n 's@^/\* sources: *\(.*[^ ]\) *\*/.*@\1@p' $(1))
@@ -269,7 +272,7 @@ host_build = $(Q)mkdir -p $(@D); printf '  %-6s %s\n' HOSTCC $<; \
 	$(1) $(HCFLAGS) $(2) -MM -MP -MT $@ $(filter %.c,$^) >$@.d && $(1) $(HCFLAGS) $(2) -o $@ $(filter %.c,$^) $(3)
 
 .PHONY: tests-unit
-tests: $(UNIT) $(FUZZ) $(USER) $(GUEST)
+tests: $(UNIT) $(FUZZ) $(USER) $(GUEST) $(MONITOR)
 tests-unit: $(UNIT)
 
 $(UNIT): $(B)/%: %.c $$(call sources,$$*.c) | $(AML)
@@ -281,7 +284,7 @@ $(filter %_fuzz,$(FUZZ)): $(B)/%: %.c $$(call sources,$$*.c) | $(AML)
 $(filter %_zydis,$(FUZZ)): $(B)/%: %.c $$(call sources,$$*.c)
 	$(call host_build,$(HOST_CC),$(SANITIZE) -O2,-lZydis)
 
-$(USER:.elf=.debug): $(B)/tests/user/%.debug: $(B)/user/tests/user/%.c.o vmm/rt/user.ld $(RT_OBJ)
+$(USER:.elf=.debug) $(MONITOR:.elf=.debug): $(B)/tests/%.debug: $(B)/user/tests/%.c.o vmm/rt/user.ld $(RT_OBJ)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)$(LD) $(LDFLAGS) -T vmm/rt/user.ld -o $@ $(filter %.o,$^)
 
@@ -318,5 +321,5 @@ $(B)/perf/kvm_host: tests/perf/kvm_host.c
 	@mkdir -p $(@D)
 	$(call say,CC,$<)$(CC) -std=gnu11 $(WARN) -O2 -static -o $@ $<
 
--include $(KERNEL_OBJ:.o=.d) $(RT_OBJ:.o=.d) $(patsubst %.o,%.d,$(call objs,$(ROOT) $(VMM) $(SERIAL) $(USER_TESTS)))
+-include $(KERNEL_OBJ:.o=.d) $(RT_OBJ:.o=.d) $(patsubst %.o,%.d,$(call objs,$(ROOT) $(VMM) $(SERIAL) $(USER_TESTS) $(MONITORS)))
 -include $(B)/asm_offsets.d $(B)/perf/guest.c.d $(wildcard $(B)/tests/*/*.d)

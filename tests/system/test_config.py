@@ -47,6 +47,7 @@ ERRORS = {
                                  ["CPU 1 is a's alone"]),
     "exclusive CPU in use": (f"[vm.a]\n{GOOD}cpu_list = [1]\n[vm.b]\n{GOOD}cpu_list = [1]\nexclusive = true\n", 8, "vm.b.cpu_list",
                              ["CPU 1 cannot be its alone", "a runs on it"]),
+    "monitor is a kernel": (f'[vm.a]\n{GOOD}monitor = "guest:linux-cloud"\n', 4, "vm.a.monitor", ["a Linux kernel (bzImage)", "expected a monitor"]),
     "restart limit": (f"[vm.a]\n{GOOD}restart_limit = 9\n", 4, "vm.a.restart_limit", ["9: expected", "from 1 to 8"]),
     "watchdog too short": (f"[vm.a]\n{GOOD}watchdog = '10ms'\n", 4, "vm.a.watchdog", ["10ms", "from 1s to 3600s"]),
     "memory over-committed": (f"[machine]\nmemory = '256M'\n[vm.a]\n{GOOD}[vm.b]\n{GOOD}", 2, "machine.memory",

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sources: vmm/root/vms.c vmm/root/vm_life.c vmm/root/vm_spawn.c vmm/root/vm_disk.c vmm/root/vm_scrub.c vmm/root/vm_io.c vmm/root/vm_text.c vmm/root/vm_watch.c vmm/root/vm_resume.c */
+/* sources: vmm/root/vms.c vmm/root/vm_life.c vmm/root/vm_spawn.c vmm/root/vm_disk.c vmm/root/vm_scrub.c vmm/root/vm_io.c vmm/root/vm_text.c vmm/root/vm_watch.c vmm/root/vm_resume.c vmm/root/vm_throttle.c */
 /* sources: vmm/root/child.c vmm/root/pool.c vmm/root/place.c vmm/root/policy.c vmm/root/console.c vmm/root/word.c vmm/rt/fmt.c vmm/rt/event.c tests/fake/root_fake.c */
 /* VMs from start to end, on a kernel that only counts. */
 #include <root/vms.h>
@@ -23,7 +23,7 @@ static void config_vm(unsigned index, const char *name, enum config_restart rest
 {
 	struct config_vm *c = &root.config.vm[index];
 
-	*c = (struct config_vm){ .memory = 4 * MIB, .cpus = 1, .priority = 100, .restart = restart, .autostart = 1,
+	*c = (struct config_vm){ .memory = 4 * MIB, .cpus = 1, .monitor = CONFIG_MONITOR, .priority = 100, .restart = restart, .autostart = 1,
 				 .restart_limit = CONFIG_RESTART_LIMIT };
 	strcpy(c->name, name);
 	strcpy(c->kernel, "linux");
@@ -408,6 +408,35 @@ static void a_new_monitor_that_fails_at_any_call_takes_everything_back(void **st
 	}
 }
 
+static void a_monitor_that_floods_root_with_signals_stands_still_for_a_while(void **state)
+{
+	uint64_t sel = child_thread_sel(&db->child, 0);
+	struct sys_thread_info info;
+	unsigned signals = 0;
+
+	(void)state;
+	assert_null(vm_start(db));
+	run(1);
+	sel = child_thread_sel(&db->child, 0);
+	while (!db->throttled && signals++ < 1000) {
+		root_fake_signal(BIT(ROOT_BIT_VM + 1));
+		run(0);
+	}
+	assert_int_equal(db->throttled, 1);
+	assert_in_range(signals, 20, 100);
+	assert_int_equal(sys_thread_info(sel, &info), TV_OK);
+	assert_int_equal(info.state, TV_THREAD_SUSPENDED);
+	assert_int_equal(web->phase, VM_STOPPED);
+	run(1);
+	assert_int_equal(sys_thread_info(sel, &info), TV_OK);
+	assert_int_equal(info.state, TV_THREAD_RUNNABLE);
+	for (unsigned i = 0; i < 30; i++) {		/* what honest ones do */
+		root_fake_signal(BIT(ROOT_BIT_VM + 1));
+		run(0);
+	}
+	assert_int_equal(db->throttled, 1);
+}
+
 /* @db with two CPUs and a watchdog of one second. */
 static void start_watched(void)
 {
@@ -578,6 +607,7 @@ int main(void)
 		cmocka_unit_test_setup(without_a_record_the_guest_cannot_go_on, setup),
 		cmocka_unit_test_setup(the_third_failure_of_monitors_in_a_minute_is_the_last, setup),
 		cmocka_unit_test_setup(a_new_monitor_that_fails_at_any_call_takes_everything_back, setup),
+		cmocka_unit_test_setup(a_monitor_that_floods_root_with_signals_stands_still_for_a_while, setup),
 		cmocka_unit_test_setup(a_monitor_that_answers_is_left_alone, setup),
 		cmocka_unit_test_setup(one_silent_thread_that_has_run_ends_the_vm, setup),
 		cmocka_unit_test_setup(a_silent_thread_that_sleeps_ends_the_vm, setup),

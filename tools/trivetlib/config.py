@@ -70,6 +70,7 @@ class Vm:
     devices: list = field(default_factory=list)         # words of the schema
     disks: list = field(default_factory=list)
     firmware: Path | None = None
+    monitor: Path | None = None # None: the usual one
     kernel_info: filetype.BzImage | filetype.Kernel | None = None
 
 
@@ -214,9 +215,12 @@ class _Checker:
         vm = Vm(name, memory, kernel, self.modules(key, table), table.get("cmdline", ""), table.get("cpus", 1), table.get("priority", 100),
                 budget, period, table.get("restart", "never"), table.get("autostart", True), table.get("cpu_list", []), table.get("exclusive", False),
                 table.get("restart_limit", 5), table.get("resume", True), self.watchdog(key, table), table.get("devices", []),
-                firmware=self.file(key + ("firmware",), table))
+                firmware=self.file(key + ("firmware",), table),
+                monitor=self.file(key + ("monitor",), table))
         vm.disks = [self.disk(key + ("disk", index), name, index, disk) for index, disk in enumerate(table.get("disk", []))]
         self.check_cpus(key, vm)
+        if vm.monitor:
+            self.check_monitor(key + ("monitor",), vm.monitor)
         if kernel:
             self.check_kernel(key, vm)
         if vm.firmware:
@@ -226,6 +230,11 @@ class _Checker:
             vm.modules.insert(0, Module(initrd))
         self.check_modules(key, vm)
         return vm
+
+    def check_monitor(self, key, path):
+        what = filetype.describe(filetype.read_head(path))
+        if not what.startswith("an ELF executable for x86-64"):
+            self.problem(key, f"{path}: is {what}; expected a monitor, an ELF executable for x86-64")
 
     def modules(self, key, table):
         result = []

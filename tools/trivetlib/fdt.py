@@ -3,7 +3,7 @@
 
 	/ { compatible = "trivet,system-1"; when-all-stopped = "poweroff" | "stay";
 	    console { prefix = <control code>; front = "name of a VM"; };	absent front: the management shell
-	    vms { vm@0 { name, kernel, firmware, cmdline, restart = "..."; memory = /bits/ 64 <bytes>;
+	    vms { vm@0 { name, monitor, kernel, firmware, cmdline, restart = "..."; memory = /bits/ 64 <bytes>;
 			 cpus, priority, budget-us, period-us, restart-limit, resume, watchdog-ms, exclusive, devices, autostart = <u32>;
 			 cpu-list = <u32> ...;	absent: root chooses
 			 module@0 { image, cmdline = "..."; };
@@ -41,6 +41,8 @@ def add_vm(tree, vm, module_of):
     tree.property_string("name", vm.name)
     tree.property_u64("memory", vm.memory)
     tree.property_u32("cpus", vm.cpus)
+    if vm.monitor:
+        tree.property_string("monitor", module_of[vm.monitor])
     if vm.kernel:
         tree.property_string("kernel", module_of[vm.kernel])
     if vm.firmware:

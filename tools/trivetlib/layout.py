@@ -44,7 +44,7 @@ def guest_modules(system):
     """One module per file, also where several VMs use it: {path: name}."""
     names, by_file = {}, {}
     for vm in system.vms:
-        files = [(kind, path) for kind, path in (("kernel", vm.kernel), ("firmware", vm.firmware)) if path]
+        files = [(kind, path) for kind, path in (("monitor", vm.monitor), ("kernel", vm.kernel), ("firmware", vm.firmware)) if path]
         files += [(f"module{n}", module.path) for n, module in enumerate(vm.modules)]
         files += [(f"disk{n}", disk.image) for n, disk in enumerate(vm.disks) if disk.image]
         for kind, path in files:

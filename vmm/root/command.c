@@ -235,7 +235,7 @@ static void cmd_restart_monitor(unsigned count, char **word)
 	if (v && v->phase != VM_RUNNING)
 		shell_print("%s: it does not run", v->config->name);
 	else if (v)
-		vm_monitor_failed(v, "restarted by hand");
+		vm_monitor_restart(v);
 }
 
 static void finish(unsigned count, char **word, enum system_end end)

@@ -64,6 +64,7 @@ static const struct config_prop vm_props[] = {
 	  .min = CONFIG_MIN_MEMORY, .max = CONFIG_MAX_MEMORY },
 	{ .name = "cpus", .kind = PROP_U32, .required = true, .offset = offsetof(struct config_vm, cpus),
 	  .min = 1, .max = VM_CPUS },
+	{ .name = "monitor", .kind = PROP_TEXT, .offset = offsetof(struct config_vm, monitor), .size = VM_MODULE_NAME },
 	{ .name = "kernel", .kind = PROP_TEXT, .offset = offsetof(struct config_vm, kernel), .size = VM_MODULE_NAME },
 	{ .name = "firmware", .kind = PROP_TEXT, .offset = offsetof(struct config_vm, firmware), .size = VM_MODULE_NAME },
 	{ .name = "cmdline", .kind = PROP_TEXT, .offset = offsetof(struct config_vm, cmdline), .size = VM_CMDLINE },
@@ -226,7 +227,7 @@ static void vm_read(struct config_at at, int node, struct config *c)
 	struct config_vm *vm = &c->vm[c->vm_count];
 
 	*vm = (struct config_vm){ .cpus = 1, .priority = 100, .autostart = 1, .restart_limit = CONFIG_RESTART_LIMIT,
-				  .resume = 1 };
+				  .resume = 1, .monitor = CONFIG_MONITOR };
 	if (config_node_read(&at, node, vm_props, vm) && modules_read(&at, node, vm) &&
 	    config_disks_read(at, node, vm) && vm_check(&at, c, vm))
 		c->vm_count++;

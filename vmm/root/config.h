@@ -8,6 +8,7 @@
 
 #define CONFIG_VMS		16u
 #define CONFIG_MODULE_ARGS	512u
+#define CONFIG_MONITOR		"vmm"	/* the usual monitor */
 #define CONFIG_COMPATIBLE	"trivet,system-1"
 
 enum config_restart { CONFIG_RESTART_NEVER, CONFIG_RESTART_ON_FAILURE, CONFIG_RESTART_ALWAYS };
@@ -46,6 +47,7 @@ struct config_vm {
 	struct config_list cpu_list;	/* CPUs of the machine: virtual CPU n runs on entry n % count; none: root chooses */
 	uint32_t exclusive;		/* 0 or 1: nobody else runs on these                         */
 	uint32_t autostart;		/* 0 or 1                                                    */
+	char monitor[VM_MODULE_NAME];	/* name of the boot module that is its monitor               */
 	char kernel[VM_MODULE_NAME];	/* names of boot modules; "": none, but not both             */
 	char firmware[VM_MODULE_NAME];
 	struct config_module module[VM_MODULES];

@@ -121,6 +121,7 @@ static void status_json(const struct vm *v)
 	json_text(&j, "restart", restart_text[c->restart]);
 	json_number(&j, "starts", v->starts);
 	json_number(&j, "monitor_restarts", v->resumed);
+	json_number(&j, "throttled", v->throttled);
 	json_number(&j, "cpu_time_us", microseconds(vm_consumed(v)));
 	if (v->phase == VM_RUNNING)
 		status_json_run(&j, v);
@@ -198,6 +199,8 @@ void look_status(const struct vm *v, bool json)
 	shell_print("  restart         %s; starts so far: %u", restart_text[c->restart], v->starts);
 	if (c->watchdog_ms)
 		shell_print("  watchdog        %u ms", c->watchdog_ms);
+	if (v->throttled)
+		shell_print("  throttled       %u times: its monitor has signalled too often", v->throttled);
 	if (v->resumed)
 		shell_print("  monitor         restarted %u times without the guest", v->resumed);
 	shell_print("  CPU time        %s", seconds(vm_consumed(v), buf));

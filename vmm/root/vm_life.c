@@ -33,6 +33,7 @@ void vm_init(struct vm *v, const struct config_vm *config, unsigned index)
 	v->log_text = mem_keep(VM_LOG_KEPT, &e);
 	event_timer_init(&v->timer, vm_timer, v);
 	event_timer_init(&v->watchdog, vm_watchdog, v);
+	vm_throttle_init(v);
 	event_on(&root.loop, ROOT_BIT_VM + index, vm_signalled, v);
 	event_on(&root.loop, ROOT_BIT_VM_END + index, vm_check, v);
 	console_add(&root.console, config->name, mem_keep(VM_CONSOLE_RING, &e), VM_CONSOLE_RING);
@@ -47,12 +48,14 @@ static void vm_look(struct vm *v)
 
 static void vm_signalled(void *arg)
 {
+	uint64_t since = clock_now();
 	struct vm *v = arg;
 
 	vm_look(v);
 	if (v->phase == VM_RUNNING && vm_is_broken(v))
 		vm_monitor_failed(v, "it has broken the protocol of the console");
 	term_run();
+	vm_throttle(v, since);
 }
 
 /* --- begin --- */
@@ -149,6 +152,7 @@ static void vm_prepared(struct vm *v)
 		vm_watch_start(v);
 		vm_drain(v);			/* arms the rings */
 		shell_vm_changed(v);
+		term_run();			/* its monitor may never signal */
 		return;
 	}
 	root_say("%s: cannot be started: %s%s", v->config->name, v->child.wrong,
@@ -171,6 +175,7 @@ void vm_ended(struct vm *v, enum vm_exit exit, const char *reason)
 	vm_record_forget(v);
 	event_timer_cancel(&v->timer);
 	event_timer_cancel(&v->watchdog);
+	event_timer_cancel(&v->throttle);
 	v->ended = true;
 	v->last_exit = exit;
 	str_copy(v->last_reason, sizeof(v->last_reason), reason);

@@ -86,6 +86,7 @@ static bool resume(struct vm *v)
 	struct extent memory = { .size = 0 };
 	uint64_t addr;
 
+	event_timer_cancel(&v->throttle);
 	vm_drain(v);
 	if (!child_unload(&v->child, &memory, &addr) || !old_choose(v, &memory, addr)) {
 		if (!v->child.wrong)
@@ -95,6 +96,12 @@ static bool resume(struct vm *v)
 	v->generation++;
 	shared_renew(v);
 	return vm_respawn(v);
+}
+
+void vm_monitor_restart(struct vm *v)
+{
+	v->resumes.count = 0;
+	vm_monitor_failed(v, "restarted by hand");
 }
 
 void vm_monitor_failed(struct vm *v, const char *reason)

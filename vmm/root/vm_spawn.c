@@ -8,7 +8,6 @@
 #include "root.h"
 #include "vms.h"
 
-#define MONITOR_MODULE	"vmm"
 #define MONITOR_HEAP	(1 * MIB)
 
 /*
@@ -41,7 +40,7 @@ static const char *module_check(const char *name)
 
 const char *vm_spawn_check(const struct config_vm *config)
 {
-	const char *wrong = module_check(MONITOR_MODULE);
+	const char *wrong = module_check(config->monitor);
 
 	if (!wrong)
 		wrong = config->kernel[0] ? module_check(config->kernel) : NULL;
@@ -123,7 +122,7 @@ static void give_areas(struct vm *v)
 
 bool vm_respawn(struct vm *v)
 {
-	const struct tv_root_module *m = mem_module(MONITOR_MODULE, NULL);
+	const struct tv_root_module *m = mem_module(v->config->monitor, NULL);
 	static struct vm_config c;
 
 	memcpy(&c, v->child.start.config, sizeof(c));
@@ -139,7 +138,7 @@ bool vm_respawn(struct vm *v)
 bool vm_spawn(struct vm *v)
 {
 	struct child *child = &v->child;
-	const struct tv_root_module *m = mem_module(MONITOR_MODULE, NULL);
+	const struct tv_root_module *m = mem_module(v->config->monitor, NULL);
 	static struct vm_config c;
 
 	c = (struct vm_config){

@@ -69,6 +69,13 @@ struct vm {
 	unsigned scrub_piece;		/* PREPARING, CLEANING: how far ...                        */
 	uint64_t scrub_offset;		/* ... its memory has been cleaned                         */
 
+	unsigned signals;		/* of its monitor, and ...                                 */
+	uint64_t signals_time;		/* ... root's ticks for them, since ...                    */
+	uint64_t signals_since;		/* ... this TSC                                            */
+	struct event_timer throttle;	/* armed: its threads stand still                          */
+	uint32_t stopped;		/* which of them                                           */
+	unsigned throttled;		/* how often they have been stopped                        */
+
 	uint32_t beat;			/* the last one that was asked for                         */
 	struct vm_watch watch[VM_CPUS];
 	struct event_timer watchdog;
@@ -130,6 +137,14 @@ void vm_record_renew(struct vm *v);
 void vm_record_forget(struct vm *v);
 /* The monitor of @v has failed: a new one goes on with the guest if that is wanted and possible, else the VM ends. */
 void vm_monitor_failed(struct vm *v, const char *reason);
+/* The same, because somebody wants it. */
+void vm_monitor_restart(struct vm *v);
+
+/* --- vm_throttle.c --- */
+
+void vm_throttle_init(struct vm *v);
+/* Its monitor has signalled, and root has worked for it since TSC @since: too often, or too long? */
+void vm_throttle(struct vm *v, uint64_t since);
 
 /* --- vm_watch.c --- */
 
