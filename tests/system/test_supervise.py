@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Root supervises: what ends comes back by its policy, what stops gives everything back, and the console survives its driver."""
+import os
 import re
 
 import pytest
@@ -10,6 +11,7 @@ from test_boot import log_in
 DEFAULT = TREE / "examples/default.toml"
 SHELL = "trivet> "
 PREFIX = "\x01"
+CYCLES = int(os.environ.get("TRIVET_CYCLES", 5))
 
 
 @pytest.fixture
@@ -40,7 +42,7 @@ def test_a_vm_that_stops_gives_everything_back(system):
     to_shell(child)
     child.ask("stop web --force", SHELL)
     before = free(child)
-    for _ in range(5):
+    for _ in range(CYCLES):
         child.ask("start web", SHELL)
         assert free(child) != before
         child.ask("stop web --force", SHELL)
