@@ -28,6 +28,8 @@ def test_a_debian_guest_has_a_shell_that_can_be_used_and_powers_the_machine_off(
     child.expect_exact(prompt)
     lines = child.ask("seq 1000", prompt).split()
     assert lines == [str(n) for n in range(1, 1001)]
+    counts = child.ask("for i in $(seq 10); do dmesg | grep Linux.version | wc -l; done", prompt)
+    assert re.findall(r"^\d+", counts, re.M) == ["1"] * 10      # many short programs: none loses a register
     child.sendline("poweroff")
     assert child.end() == 0
 
