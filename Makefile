@@ -101,6 +101,14 @@ endif
 
 all: $(IMAGES)
 
+# What is compiled is compiled again when the compiler or its flags are others: objects of different flags do not always work together.
+FLAGS := $(B)/flags
+.PHONY: FORCE
+$(FLAGS): FORCE
+	@mkdir -p $(@D)
+	@echo '$(CC) $(KCFLAGS) $(UCFLAGS) $(ASFLAGS) $(HOST_CC) $(HCFLAGS) $(SANITIZE)' | cmp -s - $@ || \
+		echo '$(CC) $(KCFLAGS) $(UCFLAGS) $(ASFLAGS) $(HOST_CC) $(HCFLAGS) $(SANITIZE)' >$@
+
 help:
 	@echo 'make deps      install the Debian packages and prepare the guests'
 	@echo 'make           build the hypervisor'
@@ -209,16 +217,16 @@ $(B)/kernel/font.o: tools/mkfont.py
 
 $(B)/kernel/arch/%.c.o: KCFLAGS += -Iarch
 
-$(B)/kernel/%.c.o: %.c
+$(B)/kernel/%.c.o: %.c $(FLAGS)
 	@mkdir -p $(@D)
 	$(call say,CC,$<)$(CC) $(KCFLAGS) -c -o $@ $<
 
-$(B)/kernel/%.asm.o: %.asm $(B)/asm_offsets.inc
+$(B)/kernel/%.asm.o: %.asm $(B)/asm_offsets.inc $(FLAGS)
 	@mkdir -p $(@D)
 	$(call say,ASM,$<)$(NASM) $(ASFLAGS) -MD $(@:.o=.d) -MQ $@ -MP -o $@ $<
 
 # NASM cannot read C headers: the compiler writes the offsets into assembly text, sed takes them out.
-$(B)/asm_offsets.inc: arch/x86/asm_offsets.c
+$(B)/asm_offsets.inc: arch/x86/asm_offsets.c $(FLAGS)
 	@mkdir -p $(@D)
 	$(call say,GEN,$@)$(CC) $(KCFLAGS) -Iarch -MF $(B)/asm_offsets.d -MT $@ -S -o $(B)/asm_offsets.s $<
 	$(Q)sed -n 's/^[[:space:]]*\.ascii[[:space:]]*"@@\(.*\)\\n"$$/\1/p' $(B)/asm_offsets.s >$@
@@ -240,11 +248,11 @@ $(B)/user/vmm/%.o $(B)/user/tests/%.o: UCFLAGS += -Ivmm -I$(B)
 AML := $(patsubst vmm/acpi/%.asl,$(B)/%.h,$(wildcard vmm/acpi/*.asl))
 $(call objs,$(VMM)): | $(AML)
 
-$(B)/user/%.c.o: %.c
+$(B)/user/%.c.o: %.c $(FLAGS)
 	@mkdir -p $(@D)
 	$(call say,CC,$<)$(CC) $(UCFLAGS) -c -o $@ $<
 
-$(B)/user/%.asm.o: %.asm
+$(B)/user/%.asm.o: %.asm $(FLAGS)
 	@mkdir -p $(@D)
 	$(call say,ASM,$<)$(NASM) $(ASFLAGS) -MD $(@:.o=.d) -MQ $@ -MP -o $@ $<
 
@@ -280,13 +288,13 @@ host_build = $(Q)mkdir -p $(@D); printf '  %-6s %s\n' HOSTCC $<; \
 tests: $(UNIT) $(FUZZ) $(USER) $(GUEST) $(MONITOR)
 tests-unit: $(UNIT)
 
-$(UNIT): $(B)/%: %.c $$(call sources,$$*.c) | $(AML)
+$(UNIT): $(B)/%: %.c $$(call sources,$$*.c) $(FLAGS) | $(AML)
 	$(call host_build,$(HOST_CC),$(SANITIZE),-lcmocka -lfdt)
 
-$(filter %_fuzz,$(FUZZ)): $(B)/%: %.c $$(call sources,$$*.c) | $(AML)
+$(filter %_fuzz,$(FUZZ)): $(B)/%: %.c $$(call sources,$$*.c) $(FLAGS) | $(AML)
 	$(call host_build,$(FUZZ_CC),$(SANITIZE) -fsanitize=fuzzer,-lfdt)
 
-$(filter %_zydis,$(FUZZ)): $(B)/%: %.c $$(call sources,$$*.c)
+$(filter %_zydis,$(FUZZ)): $(B)/%: %.c $$(call sources,$$*.c) $(FLAGS)
 	$(call host_build,$(HOST_CC),$(SANITIZE) -O2,-lZydis)
 
 $(USER:.elf=.debug) $(MONITOR:.elf=.debug): $(B)/tests/%.debug: $(B)/user/tests/%.c.o vmm/rt/user.ld $(RT_OBJ)
