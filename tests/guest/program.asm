@@ -9,6 +9,7 @@ BACK		equ 31				; the interrupt by which the program ends
 UD		equ 6
 GP		equ 13
 ENOSYS		equ -1000
+EPERM		equ -1
 
 ; Run %1 as the program; [trap_vector] and RAX say afterwards what came of it.
 %macro PROGRAM 1+
@@ -37,11 +38,19 @@ test:
 	cmp	ebx, 'Genu'			; "GenuineIntel" has another instruction for it
 	je	.intel
 	PROGRAM	{vmmcall}
+	mov	[rel program_call], rax
+	mov	eax, -1			; no hypercall has this number
+	vmmcall
 	jmp	.called
 .intel:
 	PROGRAM	{vmcall}
+	mov	[rel program_call], rax
+	mov	eax, -1
+	vmcall
 .called:
-	EXPECT	rax, ENOSYS, "a hypercall that nobody knows is refused politely"
+	mov	[rel kernel_call], rax
+	EXPECT	[rel program_call], EPERM, "a program may make no hypercall, and learns that"
+	EXPECT	[rel kernel_call], ENOSYS, "a hypercall that nobody knows is refused politely"
 	MUST_TRAP UD, {db 0xf0, 0x0f, 0xa2}, "CPUID with LOCK raises #UD"
 	PROGRAM	{db 0xf3, 0x0f, 0x01, 0xd9}
 	PASS	"VMMCALL with a prefix does not end the machine"
@@ -139,6 +148,8 @@ align 16, db 0
 tss:		times 102 db 0
 		dw 104				; no I/O permission map
 kernel_rsp:	dq 0
+program_call:	dq 0
+kernel_call:	dq 0
 		times 1024 db 0
 trap_stack_top:
 		times 1024 db 0
