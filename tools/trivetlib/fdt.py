@@ -34,7 +34,8 @@ def compile_system(system, module_of):
                     add_vm(tree, vm, module_of)
         with tree.add_node("drivers"), tree.add_node("serial"):
             tree.property_string("image", "serial.elf")
-    return bytes(tree.as_fdt().as_bytearray())
+    blob = tree.as_fdt()
+    return bytes(blob.as_bytearray()[:blob.totalsize()])
 
 
 def add_vm(tree, vm, module_of):
