@@ -7,8 +7,11 @@ FORMAT = 1
 
 
 def git(tree, *command):
-    """One line of git's answer, or "" outside of a repository."""
-    result = subprocess.run(["git", "-C", str(tree), *command], capture_output=True, text=True)
+    """One line of git's answer, or "" outside of a repository and without git."""
+    try:
+        result = subprocess.run(["git", "-C", str(tree), *command], capture_output=True, text=True)
+    except FileNotFoundError:
+        return ""
     return result.stdout.strip() if result.returncode == 0 else ""
 
 

@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import sys
 import time
 
 import pexpect
@@ -117,6 +118,16 @@ def test_without_bochs_it_says_so(tmp_path, trivet):
     assert done.returncode == 3
     assert "bochs is not installed" in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_without_bochs_nothing_is_measured_on_it(tmp_path):
+    figures = tmp_path / "bench.json"
+    done = subprocess.run([sys.executable, TREE / "tools/bench.py", "--json", figures, "boot-vmx"], env={"PATH": str(tmp_path)},
+                          capture_output=True, text=True, timeout=120)
+    assert done.returncode == 1
+    assert done.stderr.startswith("bench: bochs is not installed")
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert done.stdout == "" and not figures.exists()
 
 
 def test_what_cannot_be_used_is_refused_in_one_line(trivet, tmp_path):

@@ -15,9 +15,11 @@ from .problem import Problem
 GRUB = Path("/usr/lib/grub")
 TOOLS = {"grub-mkimage": "grub-common", "xorriso": "xorriso", "mformat": "mtools", "mmd": "mtools", "mcopy": "mtools"}
 FILES = {GRUB / "i386-pc" / "boot_hybrid.img": "grub-pc-bin", GRUB / "x86_64-efi" / "kernel.img": "grub-efi-amd64-bin"}
-MODULES = "normal minicmd echo test search search_fs_file iso9660 multiboot2 serial terminal boot sleep halt reboot".split()
+MODULES = "normal minicmd echo test search search_fs_file iso9660 serial terminal boot sleep halt reboot".split()
 BIOS_MODULES = MODULES + "biosdisk vbe".split()
 UEFI_MODULES = MODULES + "part_gpt part_msdos fat efi_gop".split()
+# GRUB's command for the kernel, which is its module as well, and how the kernel's modules are loaded.
+PROTOCOLS = {"multiboot2": "module2 --nounzip /boot/{0} {0}", "linux": "initrd /boot/{0}"}
 EPOCH = 1700000000              # the time of every file in every image
 FAT_KIB = 2880
 
@@ -60,15 +62,15 @@ def write(path, content):
     path.write_bytes(content)
 
 
-def grub_commands(layout):
-    """Loads the hypervisor and its modules and starts it if nothing was missing.  Names and command lines are of characters
+def grub_commands(layout, protocol):
+    """Loads the kernel and its modules and starts it if nothing was missing.  Names and command lines are of characters
     that need no quoting."""
-    lines = [f"multiboot2 /boot/{layout.kernel.name} {layout.cmdline}".rstrip()]
-    lines += [f"module2 --nounzip /boot/{module.name} {module.name}" for module in layout.modules]
+    lines = [f"{protocol} /boot/{layout.kernel.name} {layout.cmdline}".rstrip()]
+    lines += [PROTOCOLS[protocol].format(module.name) for module in layout.modules]
     return "\n".join([f"if {line}; then" for line in lines] + ["boot"] + ["fi"] * len(lines))
 
 
-def fill(tree, layout):
+def fill(tree, layout, protocol):
     """Everything the image holds, below the folder @tree; returns the marker's path in the image."""
     digest = hashlib.sha256(layout.cmdline.encode())
     for name, content in [(layout.kernel.name, layout.kernel.read_bytes())] + [(m.name, m.content()) for m in layout.modules]:
@@ -76,16 +78,17 @@ def fill(tree, layout):
         digest.update(name.encode() + b"\0" + hashlib.sha256(content).digest())
     marker = f"/boot/trivet-{digest.hexdigest()[:16]}"
     write(tree / marker[1:], b"")
-    write(tree / "boot/grub/grub.cfg", SCRIPT.format(commands=grub_commands(layout)).encode())
+    write(tree / "boot/grub/grub.cfg", SCRIPT.format(commands=grub_commands(layout, protocol)).encode())
     return marker
 
 
-def add_grub(tree, work, marker):
+def add_grub(tree, work, marker, protocol):
     early = work / "early.cfg"
     early.write_text(EARLY.format(marker=marker))
-    run_tool("grub-mkimage", "-O", "i386-pc-eltorito", "-p", "/boot/grub", "-c", early, "-o", tree / "boot/grub/eltorito.img", *BIOS_MODULES)
+    run_tool("grub-mkimage", "-O", "i386-pc-eltorito", "-p", "/boot/grub", "-c", early, "-o", tree / "boot/grub/eltorito.img",
+             *BIOS_MODULES, protocol)
     loader = work / "BOOTX64.EFI"
-    run_tool("grub-mkimage", "-O", "x86_64-efi", "-p", "/boot/grub", "-c", early, "-o", loader, *UEFI_MODULES)
+    run_tool("grub-mkimage", "-O", "x86_64-efi", "-p", "/boot/grub", "-c", early, "-o", loader, *UEFI_MODULES, protocol)
     os.utime(loader, (EPOCH, EPOCH))
     fat = tree / "efi.img"
     run_tool("mformat", "-C", "-f", FAT_KIB, "-N", "54524956", "-v", "TRIVET", "-i", fat, "::")
@@ -93,15 +96,15 @@ def add_grub(tree, work, marker):
     run_tool("mcopy", "-m", "-i", fat, loader, "::/EFI/BOOT/BOOTX64.EFI")
 
 
-def make(layout, out):
-    """Writes the image of @layout to the file @out, whole or not at all."""
+def make(layout, out, protocol="multiboot2"):
+    """Writes the image of @layout to the file @out, whole or not at all.  @protocol: how GRUB starts its kernel; one of PROTOCOLS."""
     check_tools()
     out = Path(out)
     try:
         with tempfile.TemporaryDirectory(prefix="trivet-") as name, \
                 tempfile.NamedTemporaryFile(dir=out.parent, prefix=f".{out.name}.", delete=False) as result:
             try:
-                build(Path(name), layout, Path(result.name))
+                build(Path(name), layout, Path(result.name), protocol)
                 os.chmod(result.name, 0o644)
                 os.replace(result.name, out)
             except BaseException:
@@ -111,9 +114,9 @@ def make(layout, out):
         raise Problem(f"cannot write the image: {error.strerror}", error.filename2 or out) from None
 
 
-def build(work, layout, result):
+def build(work, layout, result, protocol):
     tree = work / "tree"
-    add_grub(tree, work, fill(tree, layout))
+    add_grub(tree, work, fill(tree, layout, protocol), protocol)
     for path in [tree, *tree.rglob("*")]:
         os.utime(path, (EPOCH, EPOCH))
     run_tool("xorriso", "-as", "mkisofs", "-quiet", "-r", "-V", "TRIVET", "-o", result,
