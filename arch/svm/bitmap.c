@@ -11,6 +11,7 @@
 #include <mm/frame.h>
 #include <mm/quota.h>
 #include <x86/msr.h>
+#include <x86/permission.h>
 
 #define IOPM_PAGES	3u	/* 64 Ki ports, and an access to the last ones may cross the end */
 #define MSRPM_PAGES	2u
@@ -26,11 +27,7 @@ static const uint32_t msrpm_base[] = { 0x00000000, 0xc0000000, 0xc0010000 };
  * What may pass: MSRs that are switched with the guest, both ways; and some that tell about the CPU without giving power over it,
  * for reading.  Anything else stays the kernel's, whoever holds a capability for it.
  */
-static const struct msr_row {
-	uint32_t first, last;
-	uint8_t open;		/* MSRPM_*: accesses that can be allowed */
-	bool always;		/* they are, for every vCPU              */
-} msr_rows[] = {
+static const struct msr_row msr_rows[] = {
 	{ 0x00000010, 0x00000010, MSRPM_READ, false },				/* TSC: the offset applies   */
 	{ 0x000000e7, 0x000000e8, MSRPM_READ, false },				/* MPERF, APERF              */
 	{ MSR_IA32_SYSENTER_CS, MSR_IA32_SYSENTER_EIP, MSRPM_READ | MSRPM_WRITE, true },
@@ -56,16 +53,6 @@ static bool msrpm_find(uint32_t msr, unsigned *byte, unsigned *shift)
 		}
 	}
 	return false;
-}
-
-/* The row of @msr, or NULL. */
-static const struct msr_row *msr_row(uint32_t msr)
-{
-	for (unsigned i = 0; i < ARRAY_LEN(msr_rows); i++) {
-		if (msr >= msr_rows[i].first && msr <= msr_rows[i].last)
-			return &msr_rows[i];
-	}
-	return NULL;
 }
 
 static void msrpm_set(uint8_t *map, uint32_t msr, unsigned exits)
@@ -107,18 +94,6 @@ uint64_t svm_msrpm_pa(const struct svm_vcpu *s)
 	return frame_pa(s->msrpm ? s->msrpm : shared_msrpm).v;
 }
 
-/* Make *@map a copy of @shared that belongs to the vCPU alone, if it is not yet. */
-static enum tv_err map_own(uint8_t **map, const uint8_t *shared, unsigned pages, struct quota *q)
-{
-	if (*map)
-		return TV_OK;
-	*map = quota_frames_alloc(q, pages);
-	if (!*map)
-		return TV_EQUOTA;
-	__builtin_memcpy(*map, shared, pages * PAGE_SIZE);
-	return TV_OK;
-}
-
 /* The next entry takes the maps that are valid now. */
 static void maps_changed(struct svm_vcpu *s)
 {
@@ -137,14 +112,11 @@ enum tv_err svm_ports(struct vcpu *v, unsigned first, unsigned count, bool allow
 		return TV_EINVAL;
 	if (!allow && !s->iopm)
 		return TV_OK;
-	err = map_own(&s->iopm, shared_iopm, IOPM_PAGES, q);
+	err = permission_own(&s->iopm, shared_iopm, IOPM_PAGES, q);
 	if (err)
 		return err;
-	for (unsigned port = first; port < first + count; port++) {
-		uint8_t bit = (uint8_t)(1u << port % 8);
-
-		s->iopm[port / 8] = (uint8_t)(allow ? s->iopm[port / 8] & ~bit : s->iopm[port / 8] | bit);
-	}
+	for (unsigned port = first; port < first + count; port++)
+		permission_set(s->iopm, port, !allow);
 	maps_changed(s);
 	return TV_OK;
 }
@@ -160,16 +132,16 @@ enum tv_err svm_msrs(struct vcpu *v, uint32_t first, uint32_t count, bool allow,
 
 	/* An MSR without a row stops the first loop early, so neither of them is long. */
 	for (uint32_t i = 0; allow && i < count; i++) {
-		if (!msr_row(first + i))
+		if (!msr_row_find(msr_rows, ARRAY_LEN(msr_rows), first + i))
 			return TV_EUNSUP;
 	}
 	if (!allow && !s->msrpm)
 		return TV_OK;
-	err = map_own(&s->msrpm, shared_msrpm, MSRPM_PAGES, q);
+	err = permission_own(&s->msrpm, shared_msrpm, MSRPM_PAGES, q);
 	if (err)
 		return err;
 	for (uint32_t i = 0; i < count; i++) {
-		const struct msr_row *row = msr_row(first + i);
+		const struct msr_row *row = msr_row_find(msr_rows, ARRAY_LEN(msr_rows), first + i);
 		unsigned exits = MSRPM_READ | MSRPM_WRITE;
 
 		if (row && (allow || row->always))

@@ -11,6 +11,7 @@
 #include <mm/frame.h>
 #include <mm/quota.h>
 #include <x86/msr.h>
+#include <x86/permission.h>
 
 #define IO_PAGES	2u
 #define MSR_PAGES	1u
@@ -28,11 +29,7 @@
  * What may pass: MSRs that are switched with the guest, both ways; and some that tell about the CPU without giving power over it,
  * for reading.  Anything else stays the kernel's, whoever holds a capability for it.
  */
-static const struct msr_row {
-	uint32_t first, last;
-	uint8_t open;		/* MSR_*: accesses that can be allowed */
-	bool always;		/* they are, for every vCPU            */
-} msr_rows[] = {
+static const struct msr_row msr_rows[] = {
 	{ 0x00000010, 0x00000010, MSR_READ, false },				/* TSC: the offset applies */
 	{ 0x000000ce, 0x000000ce, MSR_READ, false },				/* PLATFORM_INFO           */
 	{ 0x000000e7, 0x000000e8, MSR_READ, false },				/* MPERF, APERF            */
@@ -55,30 +52,13 @@ bool vmx_bitmap_opens(uint32_t msr)
 	return msr >= MSR_STAR && msr <= MSR_SFMASK;
 }
 
-/* The row of @msr, or NULL. */
-static const struct msr_row *msr_row(uint32_t msr)
-{
-	for (unsigned i = 0; i < ARRAY_LEN(msr_rows); i++) {
-		if (msr >= msr_rows[i].first && msr <= msr_rows[i].last)
-			return &msr_rows[i];
-	}
-	return NULL;
-}
-
-static void set_bit(uint8_t *map, unsigned n, bool set)
-{
-	uint8_t bit = (uint8_t)(1u << n % 8);
-
-	map[n / 8] = (uint8_t)(set ? map[n / 8] | bit : map[n / 8] & ~bit);
-}
-
 /* @exits: MSR_*.  Every row's MSRs lie in one of the two ranges. */
 static void msr_set(uint8_t *map, uint32_t msr, unsigned exits)
 {
 	uint8_t *at = msr >= MSR_HIGH ? map + MSR_MAP_HIGH : map;
 
-	set_bit(at, msr % MSR_RANGE, exits & MSR_READ);
-	set_bit(at + MSR_MAP_WRITE, msr % MSR_RANGE, exits & MSR_WRITE);
+	permission_set(at, msr % MSR_RANGE, exits & MSR_READ);
+	permission_set(at + MSR_MAP_WRITE, msr % MSR_RANGE, exits & MSR_WRITE);
 }
 
 /* Let the guest write the MSRs of vmx_bitmap_opens(), or not. */
@@ -127,18 +107,6 @@ void vmx_bitmap_load(struct vmx_vcpu *s)
 	s->maps_changed = false;
 }
 
-/* Make *@map a copy of @shared that belongs to the vCPU alone, if it is not yet. */
-static enum tv_err map_own(uint8_t **map, const uint8_t *shared, unsigned pages, struct quota *q)
-{
-	if (*map)
-		return TV_OK;
-	*map = quota_frames_alloc(q, pages);
-	if (!*map)
-		return TV_EQUOTA;
-	__builtin_memcpy(*map, shared, pages * PAGE_SIZE);
-	return TV_OK;
-}
-
 static void maps_changed(struct vmx_vcpu *s)
 {
 	s->maps_changed = true;
@@ -155,11 +123,11 @@ enum tv_err vmx_ports(struct vcpu *v, unsigned first, unsigned count, bool allow
 		return TV_EINVAL;
 	if (!allow && !s->io_map)
 		return TV_OK;
-	err = map_own(&s->io_map, shared_io, IO_PAGES, q);
+	err = permission_own(&s->io_map, shared_io, IO_PAGES, q);
 	if (err)
 		return err;
 	for (unsigned port = first; port < first + count; port++)
-		set_bit(s->io_map, port, !allow);
+		permission_set(s->io_map, port, !allow);
 	maps_changed(s);
 	return TV_OK;
 }
@@ -175,16 +143,16 @@ enum tv_err vmx_msrs(struct vcpu *v, uint32_t first, uint32_t count, bool allow,
 
 	/* An MSR without a row stops the loop early; without @allow only MSRs that were granted are taken back. */
 	for (uint32_t i = 0; allow && i < count; i++) {
-		if (!msr_row(first + i))
+		if (!msr_row_find(msr_rows, ARRAY_LEN(msr_rows), first + i))
 			return TV_EUNSUP;
 	}
 	if (!allow && !s->msr_map)
 		return TV_OK;
-	err = map_own(&s->msr_map, shared_msr, MSR_PAGES, q);
+	err = permission_own(&s->msr_map, shared_msr, MSR_PAGES, q);
 	if (err)
 		return err;
 	for (uint32_t i = 0; i < count; i++) {
-		const struct msr_row *row = msr_row(first + i);
+		const struct msr_row *row = msr_row_find(msr_rows, ARRAY_LEN(msr_rows), first + i);
 		unsigned exits = MSR_READ | MSR_WRITE;
 
 		if (row && (allow || row->always))
