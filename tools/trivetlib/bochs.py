@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 from .problem import NoEmulator
-from .session import KILL_SECONDS, Session, Status
+from .session import Session, Status
 
 BOCHS = "bochs"
 SHARE = Path("/usr/share/bochs")
@@ -104,16 +104,7 @@ class BochsSession(Session):
             return "it has written no log"
 
     def stop(self):
-        for step in (self.process.terminate, self.process.kill):
-            if self.process.poll() is None:
-                step()
-            try:
-                self.process.wait(KILL_SECONDS)
-                break
-            except subprocess.TimeoutExpired:
-                continue
-        self.selector.close()
-        self.console.close()
+        self.end_process()
         return ""
 
     def qmp_send(self, name, **arguments):

@@ -114,8 +114,8 @@ class Session:
         self.selector.register(self.qmp, selectors.EVENT_READ, self.qmp_ready)
         self.last_output = time.monotonic()
 
-    def stop(self):
-        """End QEMU if it is still there; returns what it wrote on its standard error."""
+    def end_process(self):
+        """End the emulator if it is still there, and the console with it."""
         for step in (self.process.terminate, self.process.kill):
             if self.process.poll() is None:
                 step()
@@ -126,6 +126,10 @@ class Session:
                 continue
         self.selector.close()
         self.console.close()
+
+    def stop(self):
+        """End QEMU; returns what it wrote on its standard error."""
+        self.end_process()
         self.qmp.close()
         with self.process.stderr:
             return self.process.stderr.read().decode(errors="replace").strip()
