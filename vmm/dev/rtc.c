@@ -7,6 +7,7 @@
  * reset) the registers are plain memory.
  */
 #include <dev/rtc.h>
+#include <lib/bytes.h>
 #include <rt/time.h>
 #include "irqchip.h"
 #include "record.h"
@@ -387,9 +388,7 @@ void rtc_init(struct rtc *r, const struct dev_env *env, int64_t unix_time)
 
 static void put(uint8_t *p, unsigned bytes, uint64_t v)
 {
-	v = min_u64(v, BIT(8 * bytes) - 1);
-	for (unsigned i = 0; i < bytes; i++)
-		p[i] = (uint8_t)(v >> (8 * i));
+	write_le(p, bytes, min_u64(v, BIT(8 * bytes) - 1));
 }
 
 void rtc_set_memory(struct rtc *r, uint64_t below_4g, uint64_t above_4g)

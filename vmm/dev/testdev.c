@@ -2,6 +2,8 @@
 /* Devices for test guests: see testdev.h. */
 #include <dev/testdev.h>
 
+#include <lib/bytes.h>
+
 #include "irqchip.h"
 #include "upcall.h"
 
@@ -10,47 +12,32 @@
 #define PORT_EXIT	0xf4u
 #define PORT_LINES	0x2000u
 
-static uint64_t bytes_read(const uint8_t *from, unsigned size)
-{
-	uint64_t v = 0;
-
-	for (unsigned i = 0; i < size; i++)
-		v |= (uint64_t)from[i] << (8 * i);
-	return v;
-}
-
-static void bytes_write(uint8_t *to, unsigned size, uint64_t v)
-{
-	for (unsigned i = 0; i < size; i++)
-		to[i] = (uint8_t)(v >> (8 * i));
-}
-
 static uint64_t memory_read(void *dev, uint64_t off, unsigned size)
 {
 	const struct testdev *t = dev;
 
-	return bytes_read(t->memory + off, size);
+	return read_le(t->memory + off, size);
 }
 
 static void memory_write(void *dev, uint64_t off, unsigned size, uint64_t val)
 {
 	struct testdev *t = dev;
 
-	bytes_write(t->memory + off, size, val);
+	write_le(t->memory + off, size, val);
 }
 
 static uint64_t scratch_read(void *dev, uint64_t off, unsigned size)
 {
 	const struct testdev *t = dev;
 
-	return bytes_read(t->port + off, size);
+	return read_le(t->port + off, size);
 }
 
 static void scratch_write(void *dev, uint64_t off, unsigned size, uint64_t val)
 {
 	struct testdev *t = dev;
 
-	bytes_write(t->port + off, size, val);
+	write_le(t->port + off, size, val);
 }
 
 /* Guest memory never goes away here, so there is nothing to do: the guest tests then run without such faults. */

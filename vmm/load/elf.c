@@ -3,20 +3,12 @@
 #include <load/place.h>
 
 #include <elf.h>
+#include <lib/bytes.h>
 
 /* Field @f of struct Elf32_@t or Elf64_@t at @p, by the width of @e. */
 #define ELF_FIELD(e, p, t, f)											\
 	((e)->wide ? read_le((p) + offsetof(Elf64_##t, f), sizeof(((Elf64_##t *)0)->f)) :			\
 		     read_le((p) + offsetof(Elf32_##t, f), sizeof(((Elf32_##t *)0)->f)))
-
-static uint64_t read_le(const uint8_t *p, unsigned size)
-{
-	uint64_t v = 0;
-
-	for (unsigned i = 0; i < size; i++)
-		v |= (uint64_t)p[i] << (8 * i);
-	return v;
-}
 
 bool load_elf_open(const struct load_input *in, struct load_elf *e)
 {
