@@ -8,6 +8,7 @@ needs stands in comments of its source, one `key: value` each:
 	memory: 256M				of the machine
 	cpus: 4					of the machine (default 1)
 	cpu: max,+svm,-x2apic			QEMU's -cpu: the test is for QEMU only
+	icount: yes				QEMU counts instructions, one tick of the time-stamp counter each, as Bochs always does
 	not-on: bochs-svm reason		a platform where it is skipped, and why
 	modules: name=path ...			further boot modules (tests/user)
 	expect: panic				the run must end so instead of with DONE: panic, cannot-run, reset, power-off
@@ -28,7 +29,7 @@ from trivetlib.session import Session, Status
 
 TREE = config.TREE
 ENDS = {"panic": Status.PANIC, "cannot-run": Status.CANNOT_RUN, "reset": Status.RESET, "power-off": Status.POWER_OFF}
-KEYS = ("cmdline", "memory", "cpus", "cpu", "not-on", "modules", "expect", "vm-memory", "vm-cpus", "vm-cmdline", "vm-devices", "vm-modules")
+KEYS = ("cmdline", "memory", "cpus", "cpu", "icount", "not-on", "modules", "expect", "vm-memory", "vm-cpus", "vm-cmdline", "vm-devices", "vm-modules")
 KEY = re.compile(rf"^(?:/\*|//|;|\s\*)?\s*({'|'.join(KEYS)}): *(.*?) *(?:\*/)?$", re.M)
 RESULT = re.compile(rb"(PASS|FAIL|SKIP): *(.*)")
 
@@ -74,7 +75,7 @@ def new_session(plan, wish, platform, work, sink, on_line):
         return bochs.BochsSession(file, work, sink, on_line, on=platform, memory=memory, cpus=cpus)
     file = work / "modules"
     file.write_bytes(bundle.pack([(m.name, m.content()) for m in plan.modules]))
-    command = machine.base_command(memory=memory, cpus=cpus, cpu=wish.get("cpu"))
+    command = machine.base_command(memory=memory, cpus=cpus, cpu=wish.get("cpu"), icount="icount" in wish)
     command += machine.boot_direct(plan.kernel, file, plan.cmdline) + ["-device", "isa-debug-exit,iobase=0xf4,iosize=4"]
     return Session(command, sink, on_line)
 

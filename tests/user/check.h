@@ -6,6 +6,7 @@
 #ifndef CHECK_H
 #define CHECK_H
 
+#include <abi/info.h>
 #include <rt/fmt.h>
 #include <rt/start.h>
 #include <rt/string.h>
@@ -69,6 +70,22 @@ static inline uint64_t now(void) { return __builtin_ia32_rdtsc(); }
 static inline void out8(uint16_t port, uint8_t value)
 {
 	__asm__ volatile("outb %0, %1" : : "a"(value), "d"(port));
+}
+
+/* The number behind @word in the hypervisor's command line, or @otherwise. */
+static inline uint64_t option(const char *word, uint64_t otherwise)
+{
+	const char *at = ((const struct tv_rootinfo *)TV_ROOT_INFO_ADDR)->cmdline;
+	size_t n = strlen(word);
+	uint64_t value = 0;
+
+	while (*at && memcmp(at, word, n) != 0)
+		at++;
+	if (!*at)
+		return otherwise;
+	for (at += n; *at >= '0' && *at <= '9'; at++)
+		value = value * 10 + (uint64_t)(*at - '0');
+	return value;
 }
 
 /* The end of the program. */

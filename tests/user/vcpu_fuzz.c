@@ -89,22 +89,6 @@ static void round_of(unsigned changes)
 	}
 }
 
-/* The number behind @word in the hypervisor's command line, or @otherwise. */
-static uint64_t option(const char *word, uint64_t otherwise)
-{
-	const char *at = ((const struct tv_rootinfo *)TV_ROOT_INFO_ADDR)->cmdline;
-	size_t n = strlen(word);
-	uint64_t value = 0;
-
-	while (*at && memcmp(at, word, n) != 0)
-		at++;
-	if (!*at)
-		return otherwise;
-	for (at += n; *at >= '0' && *at <= '9'; at++)
-		value = value * 10 + (uint64_t)(*at - '0');
-	return value;
-}
-
 static void print_counts(void)
 {
 	for (unsigned i = 0; i < TV_EXIT_KINDS; i++) {
