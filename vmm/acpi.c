@@ -3,12 +3,13 @@
  * ACPI tables for the guest.  ACPI specification, "ACPI Software Programming Model".
  *
  *	RSDP -> XSDT, RSDT -> FADT -> FACS, DSDT (compiled from vmm/acpi/dsdt.asl)
- *	                      MADT, MCFG
+ *	                      MADT, MCFG, HPET
  *
  * Tables are appended one by one; each is finished (length, checksum) when its last byte is there.
  */
 #include "acpi.h"
 
+#include <dev/hpet.h>
 #include <dev/ioapic.h>
 #include <dev/lapic.h>
 #include <dev/pci.h>
@@ -128,6 +129,16 @@ struct PACKED mcfg {
 	uint32_t reserved1;
 };
 _Static_assert(sizeof(struct mcfg) == 60, "ACPI");
+
+struct PACKED hpet_table {
+	struct table_header h;
+	uint32_t block_id;
+	struct gas base;
+	uint8_t number;
+	uint16_t min_tick;
+	uint8_t page_protection;
+};
+_Static_assert(sizeof(struct hpet_table) == 56, "ACPI");
 
 /* The area being filled. */
 struct writer {
@@ -305,6 +316,19 @@ static uint64_t mcfg_add(struct writer *w)
 	return table_end(w, &m->h);
 }
 
+/* Intel, "IA-PC HPET Specification", "The ACPI 2.0 HPET Description Table". */
+static uint64_t hpet_add(struct writer *w)
+{
+	struct hpet_table *t = (struct hpet_table *)(void *)table_begin(w, "HPET", 1, sizeof(*t));
+
+	if (!t)
+		return 0;
+	t->block_id = HPET_ID;
+	t->base = (struct gas){ .space = GAS_MEMORY, .address = HPET_BASE };
+	t->min_tick = HPET_MIN_TICK;
+	return table_end(w, &t->h);
+}
+
 /* RSDT or XSDT: the addresses of @count tables, @width bytes each. */
 static uint64_t sdt_add(struct writer *w, const char *signature, const uint64_t *table, unsigned count, unsigned width)
 {
@@ -333,6 +357,7 @@ uint64_t acpi_build(uint8_t *buf, uint64_t size, uint64_t gpa, const struct acpi
 	table[count++] = fadt_add(&w, facs, dsdt);
 	table[count++] = madt_add(&w, cfg);
 	table[count++] = mcfg_add(&w);
+	table[count++] = hpet_add(&w);
 	rsdt = sdt_add(&w, "RSDT", table, count, 4);
 
 	__builtin_memcpy(r->signature, "RSD PTR ", 8);

@@ -32,6 +32,24 @@ void irq_line_set(struct irqchip *c, unsigned gsi, bool level)
 		ioapic_line_set(c->ioapic, gsi, level);
 }
 
+void irq_legacy_set(struct irqchip *c, unsigned gsi, bool level)
+{
+	c->legacy = (uint32_t)(level ? c->legacy | BIT(gsi) : c->legacy & ~BIT(gsi));
+	if (!c->replaced)
+		irq_line_set(c, gsi, level);
+}
+
+void irq_legacy_replace(struct irqchip *c, bool on)
+{
+	static const uint8_t line[] = { GSI_PIT, GSI_RTC };
+
+	if (on == c->replaced)
+		return;
+	c->replaced = on;
+	for (unsigned i = 0; i < ARRAY_LEN(line); i++)
+		irq_line_set(c, line[i], !on && c->legacy & BIT(line[i]));
+}
+
 static bool post_to_lowest(struct irqchip *c, const struct apic_msg *m)
 {
 	struct lapic *best = NULL;

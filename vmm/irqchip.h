@@ -38,6 +38,8 @@ struct irqchip {
 	struct ioapic *ioapic;
 	struct lapic *lapic[IRQCHIP_CPUS];	/* every vCPU's, added before the VM runs */
 	unsigned lapic_count;
+	bool replaced;				/* the HPET has the lines of PIT and RTC ... */
+	uint32_t legacy;			/* ... whose levels, a bit for each, are kept here */
 };
 
 /* SDM, "Local APIC: Interrupt Command Register": delivery modes, as also in IOAPIC entries and MSI data. */
@@ -67,6 +69,10 @@ bool irqchip_add_lapic(struct irqchip *c, struct lapic *l) MUST_USE;
 
 /* Drive line @gsi (ignored if there is no such line).  One driver per line; device lock held. */
 void irq_line_set(struct irqchip *c, unsigned gsi, bool level);
+
+/* The same for the PIT and the RTC, which the HPET can replace: then the level is only kept until they have their line back. */
+void irq_legacy_set(struct irqchip *c, unsigned gsi, bool level);
+void irq_legacy_replace(struct irqchip *c, bool on);
 
 /* Hand @m to every local APIC it addresses (lowest priority: to one).  True if one took it.  Any thread, no lock. */
 bool irqchip_message(struct irqchip *c, const struct apic_msg *m);

@@ -10,7 +10,8 @@
  *	100000 ... low end	RAM
  *	b0000000 . b0100000	PCI Express configuration space of bus 0
  *	c0000000 . febfffff	window for the memory of PCI devices
- *	fec00000, fee00000	IOAPIC, local APICs
+ *	fec00000, fed00000	IOAPIC, HPET
+ *	fee00000		local APICs
  *	4 GiB .... high end	RAM
  *
  * The low end is at most LAYOUT_LOW_MAX; what does not fit goes above 4 GiB, and then the split is at LAYOUT_LOW_SPLIT, a

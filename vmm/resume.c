@@ -67,6 +67,7 @@ static void list(struct rows *r, struct vm *vm)
 	}
 	add(r, RECORD_PIC, 0, &b->pic, b->pic.s, sizeof(b->pic.s), pic_restore);
 	add(r, RECORD_IOAPIC, 0, &b->ioapic, &b->ioapic.s, sizeof(b->ioapic.s), ioapic_restore);
+	add(r, RECORD_HPET, 0, &b->hpet, &b->hpet.s, sizeof(b->hpet.s), hpet_restore);
 	add(r, RECORD_PIT, 0, &b->pit, &b->pit.s, sizeof(b->pit.s), pit_restore);
 	add(r, RECORD_RTC, 0, &b->rtc, &b->rtc.s, sizeof(b->rtc.s), rtc_restore);
 	for (unsigned i = 0; i < ARRAY_LEN(b->com); i++)

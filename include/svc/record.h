@@ -40,6 +40,7 @@ enum record_kind {
 	RECORD_LAPIC  = 13,	/* struct lapic_state; index: virtual CPU, as for all that follow */
 	RECORD_MSR    = 14,	/* struct msr_state            */
 	RECORD_CPU    = 15,	/* struct vcpu_state           */
+	RECORD_HPET   = 16,	/* struct hpet_state           */
 };
 
 struct record_entry {

@@ -41,5 +41,6 @@ struct fake_line {
 	unsigned rises;
 };
 extern struct fake_line fake_line[24];
+extern bool fake_replaced;		/* the lines of PIT and RTC are the HPET's */
 
 #endif

@@ -12,3 +12,16 @@ void irq_line_set(struct irqchip *c, unsigned gsi, bool level)
 	fake_line[gsi].rises += level && !fake_line[gsi].level;
 	fake_line[gsi].level = level;
 }
+
+bool fake_replaced;
+
+void irq_legacy_set(struct irqchip *c, unsigned gsi, bool level)
+{
+	irq_line_set(c, gsi, level);
+}
+
+void irq_legacy_replace(struct irqchip *c, bool on)
+{
+	(void)c;
+	fake_replaced = on;
+}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sources: vmm/dev/board.c vmm/dev/i8042.c vmm/dev/ioapic.c vmm/dev/lapic.c vmm/dev/lapic_ipi.c vmm/dev/lapic_irq.c vmm/dev/lapic_timer.c vmm/dev/misc.c vmm/dev/pci.c vmm/dev/pci_cfg.c vmm/dev/pic.c vmm/dev/pit.c vmm/dev/pm.c vmm/dev/rtc.c vmm/dev/uart.c vmm/bus.c vmm/irqchip.c vmm/timer.c */
+/* sources: vmm/dev/board.c vmm/dev/hpet.c vmm/dev/i8042.c vmm/dev/ioapic.c vmm/dev/lapic.c vmm/dev/lapic_ipi.c vmm/dev/lapic_irq.c vmm/dev/lapic_timer.c vmm/dev/misc.c vmm/dev/pci.c vmm/dev/pci_cfg.c vmm/dev/pic.c vmm/dev/pit.c vmm/dev/pm.c vmm/dev/rtc.c vmm/dev/uart.c vmm/bus.c vmm/irqchip.c vmm/timer.c */
 /*
  * Any sequence of port, MMIO and MSR accesses, interrupts taken, input and time passing: no crash, no hang, and the state
  * of the models keeps the promises of their headers.
@@ -179,7 +179,7 @@ static uint64_t bytes(const uint8_t *d, unsigned n)
 static const uint16_t ports[] = {
 	0x20, 0x40, 0x60, 0x64, 0x70, 0x80, 0x90, 0xa0, 0xb0, 0x2f8, 0x3f8, 0x4d0, 0x600, 0x620, 0xcf8, 0xcfc, 0xfffe,
 };
-static const uint64_t pages[] = { IOAPIC_BASE, PCI_ECAM_BASE, PCI_ECAM_BASE + 0x8000, 0xc0000000, UINT64_MAX - 7 };
+static const uint64_t pages[] = { IOAPIC_BASE, HPET_BASE, PCI_ECAM_BASE, PCI_ECAM_BASE + 0x8000, 0xc0000000, UINT64_MAX - 7 };
 
 #define OP_SIZE 12
 

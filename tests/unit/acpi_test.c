@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+#include <dev/hpet.h>
 #include <dev/pci.h>
 #include <dev/pm.h>
 
@@ -150,6 +151,15 @@ static void the_mcfg_names_the_configuration_space_of_the_host_bridge(void **sta
 	assert_int_equal((m[55] + 1) * MIB, PCI_ECAM_SIZE);
 }
 
+static void the_hpet_table_says_what_the_registers_say(void **state)
+{
+	const uint8_t *t = table("HPET");
+
+	(void)state;
+	assert_int_equal(word(t + 36, 4), HPET_ID);
+	assert_int_equal(word(t + 44, 8), HPET_BASE);
+}
+
 static void an_area_that_is_too_small_is_reported_and_not_overrun(void **state)
 {
 	static uint8_t small[512 + 16];
@@ -167,13 +177,13 @@ static void an_area_that_is_too_small_is_reported_and_not_overrun(void **state)
 /* Every table is one that ACPICA's own reader takes apart without a complaint. */
 static void iasl_disassembles_every_table(void **state)
 {
-	static const char *const name[] = { "FACP", "APIC", "MCFG", "DSDT" };
+	static const char *const name[] = { "FACP", "APIC", "MCFG", "HPET", "DSDT" };
 	char dir[] = "/tmp/trivet-acpi-XXXXXX", command[400];
 
 	(void)state;
 	assert_non_null(mkdtemp(dir));
 	for (unsigned i = 0; i < ARRAY_LEN(name); i++) {
-		const uint8_t *t = i < 3 ? table(name[i]) : at(word(table("FACP") + 140, 8));
+		const uint8_t *t = i < 4 ? table(name[i]) : at(word(table("FACP") + 140, 8));
 		char path[100];
 		FILE *f;
 
@@ -199,6 +209,7 @@ int main(void)
 		cmocka_unit_test_setup(the_dsdt_has_its_own_right_sum_and_the_sleep_type_of_the_hardware, setup),
 		cmocka_unit_test_setup(the_madt_lists_every_cpu_once_the_ioapic_and_the_two_moved_interrupts, setup),
 		cmocka_unit_test_setup(the_mcfg_names_the_configuration_space_of_the_host_bridge, setup),
+		cmocka_unit_test_setup(the_hpet_table_says_what_the_registers_say, setup),
 		cmocka_unit_test_setup(an_area_that_is_too_small_is_reported_and_not_overrun, setup),
 		cmocka_unit_test_setup(iasl_disassembles_every_table, setup),
 	};

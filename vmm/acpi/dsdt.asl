@@ -120,6 +120,16 @@ DefinitionBlock ("dsdt.aml", "DSDT", 2, "TRIVET", "TVDSDT", 1)
 					})
 				}
 
+				Device (HPET)
+				{
+					Name (_HID, EisaId ("PNP0103"))
+					Name (_UID, 0)
+					Name (_CRS, ResourceTemplate ()
+					{
+						Memory32Fixed (ReadOnly, 0xFED00000, 0x00000400)
+					})
+				}
+
 				Device (PIC)
 				{
 					Name (_HID, EisaId ("PNP0000"))

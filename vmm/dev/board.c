@@ -34,6 +34,7 @@ static const struct map_row ports[] = {
 
 static const struct map_row mmio[] = {
 	{ "ecam",	PCI_ECAM_BASE, PCI_ECAM_SIZE, 4, &pci_ecam_ops, DEV(pci) },
+	{ "hpet",	HPET_BASE, HPET_SIZE, 8, &hpet_ops, DEV(hpet) },
 	{ "ioapic",	IOAPIC_BASE, IOAPIC_SIZE, 4, &ioapic_ops, DEV(ioapic) },
 };
 
@@ -63,6 +64,7 @@ bool board_init(struct board *b, struct vm *vm, const struct board_config *cfg)
 	pic_init(&b->pic, &b->chip);		/* both before the devices, which set their lines */
 	pit_init(&b->pit, &env);
 	rtc_init(&b->rtc, &env, cfg->unix_time);
+	hpet_init(&b->hpet, &env);
 	rtc_set_memory(&b->rtc, cfg->ram_below_4g, cfg->ram_above_4g);
 	uart_init(&b->com[0], &env, 0, GSI_COM1);
 	uart_init(&b->com[1], &env, 1, GSI_COM2);
@@ -83,6 +85,7 @@ void board_reset(struct board *b)
 	uart_reset(&b->com[0]);
 	rtc_reset(&b->rtc);
 	pit_reset(&b->pit);
+	hpet_reset(&b->hpet);
 	ioapic_reset(&b->ioapic);
 	pic_reset(&b->pic);
 }

@@ -13,6 +13,7 @@
 #include "irqchip.h"
 #include "timer.h"
 #include <dev/env.h>
+#include <dev/hpet.h>
 #include <dev/i8042.h>
 #include <dev/ioapic.h>
 #include <dev/misc.h>
@@ -31,6 +32,7 @@ struct board {
 	struct ioapic ioapic;
 	struct pit pit;
 	struct rtc rtc;
+	struct hpet hpet;
 	struct uart com[2];
 	struct pm pm;
 	struct i8042 kbd;

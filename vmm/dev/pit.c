@@ -127,15 +127,15 @@ static void pit_fire(struct timer *t, uint64_t now)
 {
 	struct pit *p = container_of(t, struct pit, timer);
 
-	irq_line_set(p->env.chip, GSI_PIT, false);
-	irq_line_set(p->env.chip, GSI_PIT, true);
+	irq_legacy_set(p->env.chip, GSI_PIT, false);
+	irq_legacy_set(p->env.chip, GSI_PIT, true);
 	schedule(p, clock_ticks(&p->rate, now));
 }
 
 /* Channel 0 was programmed: mode 0 keeps the output low until the count ends, the others idle high. */
 static void channel0_changed(struct pit *p, uint64_t now)
 {
-	irq_line_set(p->env.chip, GSI_PIT, mode_of(&p->s.ch[0]) != 0);
+	irq_legacy_set(p->env.chip, GSI_PIT, mode_of(&p->s.ch[0]) != 0);
 	schedule(p, now);
 }
 
@@ -316,7 +316,7 @@ void pit_reset(struct pit *p)
 		p->s.ch[i] = (struct pit_channel){ .control = RW_BOTH << 4, .reload = 0x10000, .gate = i != 2 };
 	p->s.port61 = 0;
 	timer_cancel(&p->timer);
-	irq_line_set(p->env.chip, GSI_PIT, false);
+	irq_legacy_set(p->env.chip, GSI_PIT, false);
 }
 
 void pit_init(struct pit *p, const struct dev_env *env)

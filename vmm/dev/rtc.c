@@ -214,7 +214,7 @@ static void flags_sync(struct rtc *r, uint64_t now)
 	*c = (uint8_t)(irq ? *c | C_IRQ : *c & ~C_IRQ);
 	if (irq != r->s.irq) {
 		r->s.irq = irq;
-		irq_line_set(r->env.chip, GSI_RTC, irq);
+		irq_legacy_set(r->env.chip, GSI_RTC, irq);
 	}
 }
 
@@ -367,7 +367,7 @@ bool rtc_restore(void *dev, const void *state)
 		return false;
 	r->s = *s;
 	r->s.irq = record_bool(&s->irq);
-	irq_line_set(r->env.chip, GSI_RTC, r->s.irq);
+	irq_legacy_set(r->env.chip, GSI_RTC, r->s.irq);
 	flags_sync(r, now);
 	schedule(r);
 	return true;
