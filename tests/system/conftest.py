@@ -60,6 +60,27 @@ class Console(pexpect.spawn):
                          cwd=str(TREE), dimensions=(25, 200))
         self.delaybeforesend = 0.1
 
+    def expect_list(self, *arguments, **options):
+        return self.explained(super().expect_list, *arguments, **options)
+
+    def expect_exact(self, *arguments, **options):
+        return self.explained(super().expect_exact, *arguments, **options)
+
+    def explained(self, expect, *arguments, **options):
+        """Expect as pexpect does; but a run that ends, or says nothing for too long, is reported with its status and last lines."""
+        try:
+            return expect(*arguments, **options)
+        except pexpect.EOF as end:
+            self.close()
+            how = f"it ended with status {self.exitstatus}" if self.signalstatus is None else f"signal {self.signalstatus} ended it"
+            raise AssertionError(f"{how}; {self.last_words()}") from end
+        except pexpect.TIMEOUT as end:
+            raise AssertionError(f"not seen within the time: {arguments[0]!r}; {self.last_words()}") from end
+
+    def last_words(self):
+        text = self.before.decode(errors="replace") if isinstance(self.before, bytes) else ""
+        return "last lines: " + " | ".join([line.strip() for line in text.splitlines() if line.strip()][-6:])
+
     def ask(self, text, prompt):
         """Type a line at a prompt; returns what it printed before the next prompt."""
         self.sendline(text)
