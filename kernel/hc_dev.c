@@ -11,16 +11,16 @@
 #include <kernel/thread.h>
 #include <kernel/vcpu.h>
 
-/* Decode "irqs, GSI": the capability covers the interrupt, and the machine has it. */
-static enum tv_err irqs_get(const struct thread *t, uint64_t sel, uint64_t gsi, struct cap **out)
+/* Decode "irqs, number": the capability covers the interrupt, and the machine has it. */
+static enum tv_err irqs_get(const struct thread *t, uint64_t sel, uint64_t number, struct cap **out)
 {
 	enum tv_err err = cap_get(&t->domain->table, sel, TV_CAP_IRQS, TV_RIGHT_USE, out);
 
 	if (err)
 		return err;
-	if (gsi < (*out)->base || gsi - (*out)->base >= (*out)->size)
+	if (number < (*out)->base || number - (*out)->base >= (*out)->size)
 		return TV_ERANGE;
-	return gsi < irq_count() ? TV_OK : TV_EINVAL;
+	return irq_exists(number) ? TV_OK : TV_EINVAL;
 }
 
 static bool irq_flags_valid(uint64_t flags)
@@ -31,10 +31,11 @@ static bool irq_flags_valid(uint64_t flags)
 	return !(flags & TV_IRQ_LOW) || flags & (TV_IRQ_LEVEL | TV_IRQ_EDGE);
 }
 
-/* irq_bind: arg0 = irqs, arg1 = GSI, arg2 = notification, arg3 = bits, arg4 = TV_IRQ_*. */
+/* irq_bind: arg0 = irqs, arg1 = number, arg2 = notification, arg3 = bits, arg4 = TV_IRQ_*. */
 enum tv_err hc_irq_bind(struct thread *t, struct user_frame *f)
 {
 	struct irq_request r = { .bits = frame_arg(f, 3), .flags = (uint32_t)frame_arg(f, 4) };
+	struct irq_message message;
 	struct cap *irqs;
 	enum tv_err err = irqs_get(t, frame_arg(f, 0), frame_arg(f, 1), &irqs);
 
@@ -43,13 +44,18 @@ enum tv_err hc_irq_bind(struct thread *t, struct user_frame *f)
 	err = notify_get(&t->domain->table, frame_arg(f, 2), r.bits, &r.target);
 	if (err)
 		return err;
-	if (!irq_flags_valid(frame_arg(f, 4)))
+	r.number = (uint32_t)frame_arg(f, 1);
+	if (!irq_flags_valid(frame_arg(f, 4)) || (r.number >= TV_IRQ_MESSAGE && r.flags))
 		return TV_EINVAL;
-	r.gsi = (uint32_t)frame_arg(f, 1);
-	return irq_bind(&r, &t->domain->quota, irqs);
+	err = irq_bind(&r, &t->domain->quota, irqs, &message);
+	if (err)
+		return err;
+	frame_set_word(f, 0, message.address);
+	frame_set_word(f, 1, message.data);
+	return TV_OK;
 }
 
-/* irq_ack: arg0 = irqs, arg1 = GSI. */
+/* irq_ack: arg0 = irqs, arg1 = number. */
 enum tv_err hc_irq_ack(struct thread *t, struct user_frame *f)
 {
 	struct cap *irqs;
@@ -59,11 +65,11 @@ enum tv_err hc_irq_ack(struct thread *t, struct user_frame *f)
 		return err;
 	if (!irq_is_bound(frame_arg(f, 1)))
 		return TV_EDEAD;
-	irq_unmask((unsigned)frame_arg(f, 1));
+	irq_enable((unsigned)frame_arg(f, 1), true);
 	return TV_OK;
 }
 
-/* irq_mask: arg0 = irqs, arg1 = GSI. */
+/* irq_mask: arg0 = irqs, arg1 = number. */
 enum tv_err hc_irq_mask(struct thread *t, struct user_frame *f)
 {
 	struct cap *irqs;
@@ -73,7 +79,7 @@ enum tv_err hc_irq_mask(struct thread *t, struct user_frame *f)
 		return err;
 	if (!irq_is_bound(frame_arg(f, 1)))
 		return TV_EDEAD;
-	irq_mask((unsigned)frame_arg(f, 1));
+	irq_enable((unsigned)frame_arg(f, 1), false);
 	return TV_OK;
 }
 

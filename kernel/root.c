@@ -116,7 +116,7 @@ static void root_ranges(void)
 	cap_fill(c, &log, NULL);
 	root_range(TV_SEL_PORTS, TV_CAP_PORTS, TV_RIGHT_USE, 0, 65536, false);
 	root_range(TV_SEL_MSRS, TV_CAP_MSRS, TV_RIGHT_USE, 0, 1ull << 32, false);
-	root_range(TV_SEL_IRQS, TV_CAP_IRQS, TV_RIGHT_USE, 0, irq_count(), false);
+	root_range(TV_SEL_IRQS, TV_CAP_IRQS, TV_RIGHT_USE, 0, TV_IRQ_MAX, false);
 	for (unsigned i = 0; i < area_count; i++) {
 		const struct boot_area *a = &areas[i];
 		uint32_t rights = a->kind == TV_REGION_ACPI ? TV_RIGHT_READ :

@@ -9,11 +9,13 @@
 #include "acpi.h"
 
 /*
- * Vectors: 0x20 ... 0x2f catch what the masked 8259s may still raise; 0x30 ... 0xef are for devices; above them the CPU's own.
+ * Vectors: 0x20 ... 0x2f catch what the masked 8259s may still raise; 0x30 ... 0x8f are for lines of the IOAPICs, 0x90 ... 0xef for
+ * messages, which have a higher priority; above them the CPU's own.
  */
 enum vector {
 	VECTOR_PIC     = 0x20,
 	VECTOR_DEVICE  = 0x30,
+	VECTOR_MESSAGE = 0x90,
 	VECTOR_TIMER   = 0xf0,
 	VECTOR_IPI     = 0xf1,
 	VECTOR_ERROR   = 0xf2,
@@ -43,7 +45,7 @@ bool lapic_is_x2apic(void);
 /* ioapic.c */
 void pic_disable(void);
 void ioapic_init(const struct acpi_info *acpi);
-/* A vector between VECTOR_DEVICE and VECTOR_TIMER arrived. */
+/* A vector between VECTOR_DEVICE and VECTOR_MESSAGE arrived. */
 void ioapic_dispatch(unsigned vector);
 
 #endif

@@ -33,7 +33,7 @@ struct route {
 static struct ioapic ioapics[ACPI_IOAPICS];
 static unsigned ioapic_count, gsi_count;
 static struct acpi_override isa[ACPI_ISA_IRQS];
-static struct route routes[VECTOR_TIMER - VECTOR_DEVICE];
+static struct route routes[VECTOR_MESSAGE - VECTOR_DEVICE];
 /* For the pairs of index and data register, and for @routes: drivers on any CPU mask and unmask. */
 static struct spinlock lock;
 

@@ -56,9 +56,9 @@ enum tv_hypercall {
 	TV_NTFN_WAIT       = 32,	/* notification, absolute TSC deadline -> bits (cleared)                     */
 	TV_NTFN_POLL       = 33,	/* notification -> bits (cleared)                                            */
 	/* devices */
-	TV_IRQ_BIND        = 34,	/* irqs, GSI, notification, bits, TV_IRQ_*                                   */
-	TV_IRQ_ACK         = 35,	/* irqs, GSI: unmask after a signal                                          */
-	TV_IRQ_MASK        = 36,	/* irqs, GSI                                                                 */
+	TV_IRQ_BIND        = 34,	/* irqs, number, notification, bits, TV_IRQ_* -> message's address, its data */
+	TV_IRQ_ACK         = 35,	/* irqs, number: unmask after a signal                                       */
+	TV_IRQ_MASK        = 36,	/* irqs, number                                                              */
 	TV_PORT_GRANT      = 37,	/* domain or vcpu, ports                                                     */
 	TV_MSR_GRANT       = 38,	/* vcpu, msrs                                                                */
 	/* kernel log */

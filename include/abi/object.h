@@ -22,7 +22,7 @@ enum tv_cap_type {
 	TV_CAP_REGION       = 9,	/* physical addresses, in bytes, page granular     */
 	TV_CAP_PORTS        = 10,	/* I/O ports                                       */
 	TV_CAP_MSRS         = 11,	/* model-specific registers                        */
-	TV_CAP_IRQS         = 12,	/* global system interrupts                        */
+	TV_CAP_IRQS         = 12,	/* interrupts: lines and messages                  */
 	TV_CAP_TYPES
 };
 
@@ -57,7 +57,7 @@ enum tv_root_sel {
 	TV_SEL_LOG    = 4,
 	TV_SEL_PORTS  = 5,	/* all 65536 ports      */
 	TV_SEL_MSRS   = 6,	/* all MSRs that a guest may be given */
-	TV_SEL_IRQS   = 7,	/* all global system interrupts of the IOAPICs */
+	TV_SEL_IRQS   = 7,	/* all interrupts: TV_IRQ_MAX  */
 	TV_SEL_REGION = 16,	/* the first of rootinfo.region_count regions */
 };
 
@@ -78,7 +78,15 @@ enum tv_space_kind {
 #define TV_MAP_TYPE		(3u << 4)
 #define TV_MAP_FLAGS		(TV_MAP_RIGHTS | TV_MAP_TYPE)
 
-/* Flags of irq_bind. */
+/*
+ * Interrupt numbers: global system interrupts, the lines of the IOAPICs, and above them messages (MSI, MSI-X), which devices
+ * send by writing the word that irq_bind returns to the address that it returns.
+ */
+#define TV_IRQ_MESSAGE		1024u		/* the first message     */
+#define TV_IRQ_MESSAGES		96u
+#define TV_IRQ_MAX		(TV_IRQ_MESSAGE + TV_IRQ_MESSAGES)
+
+/* Flags of irq_bind; messages have none. */
 #define TV_IRQ_DEFAULT		0u		/* trigger mode and polarity as the firmware's MADT says */
 #define TV_IRQ_LEVEL		(1u << 0)
 #define TV_IRQ_EDGE		(1u << 1)

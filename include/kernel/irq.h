@@ -3,6 +3,7 @@
 #ifndef KERNEL_IRQ_H
 #define KERNEL_IRQ_H
 
+#include <arch/irq.h>
 #include <kernel/cap.h>
 #include <kernel/notify.h>
 #include <lib/base.h>
@@ -12,22 +13,19 @@ struct irq_binding {
 	struct node node;		/* below the IRQS capability it was made from  */
 	struct notify_hook hook;
 	struct quota *quota;		/* paid for it                                 */
-	uint32_t gsi;
+	uint32_t number;
 };
 
-/* Interrupts that can be bound; a machine with more has the rest left alone. */
-#define IRQ_MAX		1024u
-
 /*
- * Route @gsi, which exists, and signal @bits of @n for each interrupt from now on, as derived from @source.  @q pays.
- * TV_EBUSY: bound already; TV_EQUOTA; TV_EUNSUP: no vector left.
+ * Route interrupt @number, which exists, and signal @bits of @target for each from now on, as derived from @source.  @q pays.  *@message
+ * is what its device shall send, all 0 for a line.  TV_EBUSY: bound already; TV_EQUOTA; TV_EUNSUP: no vector left.
  */
 struct irq_request {
-	uint32_t gsi, flags;		/* TV_IRQ_* */
+	uint32_t number, flags;		/* TV_IRQ_* */
 	struct notification *target;
 	uint64_t bits;
 };
-enum tv_err irq_bind(const struct irq_request *r, struct quota *q, struct cap *source) MUST_USE;
+enum tv_err irq_bind(const struct irq_request *r, struct quota *q, struct cap *source, struct irq_message *message) MUST_USE;
 /* Mask and unroute the interrupt; @b goes to limbo, which frees it. */
 void irq_unbind(struct irq_binding *b);
 void irq_binding_free(struct irq_binding *b);
@@ -36,7 +34,11 @@ void irq_binding_free(struct irq_binding *b);
  * in an ancestor's table has removed those and then stopped.  false: @w ran out, call again.
  */
 bool irqs_end(const struct quota *q, struct work *w) MUST_USE;
-/* Is @gsi bound to a notification that still exists? */
-bool irq_is_bound(uint64_t gsi);
+/* Does the machine have interrupt @number? */
+bool irq_exists(uint64_t number);
+/* Is @number bound to a notification that still exists? */
+bool irq_is_bound(uint64_t number);
+/* Let it come (again), or not.  A message is masked at its device, if at all. */
+void irq_enable(unsigned number, bool on);
 
 #endif

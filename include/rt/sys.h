@@ -261,6 +261,17 @@ static inline enum tv_err sys_irq_bind(uint64_t irqs, uint64_t gsi, uint64_t ntf
 {
 	return sys_call6(TV_IRQ_BIND, irqs, gsi, ntfn, bits, flags, 0);
 }
+/* @number is a message: *@address and *@data become what its device shall write where. */
+static inline enum tv_err sys_irq_bind_message(uint64_t irqs, uint64_t number, uint64_t ntfn, uint64_t bits, uint64_t *address,
+					       uint64_t *data)
+{
+	struct sys_msg m = { irqs, { number, ntfn, bits, 0, 0 } };
+	enum tv_err err = sys_msg(TV_IRQ_BIND, &m);
+
+	*address = m.word[0];
+	*data = m.word[1];
+	return err;
+}
 static inline enum tv_err sys_irq_ack(uint64_t irqs, uint64_t gsi) { return sys_call2(TV_IRQ_ACK, irqs, gsi); }
 static inline enum tv_err sys_irq_mask(uint64_t irqs, uint64_t gsi) { return sys_call2(TV_IRQ_MASK, irqs, gsi); }
 static inline enum tv_err sys_port_grant(uint64_t to, uint64_t ports) { return sys_call2(TV_PORT_GRANT, to, ports); }

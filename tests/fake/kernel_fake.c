@@ -183,6 +183,13 @@ void irq_send_ipi(unsigned cpu)
 		fake_on_cpu(cpu, NULL);
 }
 
+enum tv_err irq_message(unsigned n, struct irq_message *out)
+{
+	assert_true(n < TV_IRQ_MESSAGES);
+	*out = (struct irq_message){ 0xfee00000, 0x90 + n };
+	return fake.fail_route ? TV_EUNSUP : TV_OK;
+}
+
 void irq_mask(unsigned gsi) { fake.masked[gsi] = true; }
 void irq_unmask(unsigned gsi) { fake.masked[gsi] = false; }
 

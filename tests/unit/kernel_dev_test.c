@@ -120,6 +120,37 @@ static void a_binding_goes_with_its_capability_or_its_notification(void **state)
 	check_invariants();
 }
 
+static void a_message_has_an_address_and_a_signal_and_is_never_masked(void **state)
+{
+	const unsigned n = TV_IRQ_MESSAGE + 5;
+
+	(void)state;
+	assert_int_equal(call(TV_NTFN_CREATE, N), TV_OK);
+	assert_int_equal(call(TV_CAP_DERIVE, TV_SEL_DOMAIN, IRQS, TV_SEL_IRQS, TV_RIGHT_USE, n, 2), TV_OK);
+	assert_int_equal(call(TV_IRQ_BIND, IRQS, n - 1, N, 1, 0), TV_ERANGE);
+	assert_int_equal(call(TV_IRQ_BIND, TV_SEL_IRQS, TV_IRQ_MAX, N, 1, 0), TV_ERANGE);
+	assert_int_equal(call(TV_IRQ_BIND, TV_SEL_IRQS, TV_IRQ_MESSAGE - 1, N, 1, 0), TV_EINVAL);
+	assert_int_equal(call(TV_IRQ_BIND, IRQS, n, N, 1, TV_IRQ_EDGE), TV_EINVAL);
+	fake.fail_route = 1;
+	assert_int_equal(call(TV_IRQ_BIND, IRQS, n, N, 1, 0), TV_EUNSUP);
+	fake.fail_route = 0;
+	assert_int_equal(call(TV_IRQ_BIND, IRQS, n, N, 0x20, 0), TV_OK);
+	assert_int_equal(out[0], 0xfee00000);
+	assert_int_equal(out[1], 0x95);
+	assert_int_equal(call(TV_IRQ_BIND, TV_SEL_IRQS, n, N, 1, 0), TV_EBUSY);
+	interrupt(n);
+	assert_int_equal(call(TV_NTFN_POLL, N), TV_OK);
+	assert_int_equal(out[0], 0x20);
+	assert_int_equal(call(TV_IRQ_MASK, IRQS, n), TV_OK);
+	assert_int_equal(call(TV_IRQ_ACK, IRQS, n), TV_OK);
+	assert_int_equal(call(TV_CAP_DELETE, IRQS), TV_OK);
+	/* One that comes late, or that nobody has asked for, signals nobody. */
+	interrupt(n);
+	assert_int_equal(call(TV_NTFN_POLL, N), TV_EAGAIN);
+	assert_int_equal(call(TV_IRQ_BIND, TV_SEL_IRQS, n, N, 1, 0), TV_OK);
+	check_invariants();
+}
+
 static bool allowed(unsigned port)
 {
 	return fake.ports && port / 8 >= fake.port_first && port / 8 <= fake.port_last && !(fake.ports[port / 8] >> port % 8 & 1);
@@ -376,6 +407,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(an_interrupt_wakes_its_driver_out_of_idle, setup, teardown),
 		cmocka_unit_test_setup_teardown(binding_checks_everything_first, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_binding_goes_with_its_capability_or_its_notification, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_message_has_an_address_and_a_signal_and_is_never_masked, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_binding_ends_with_the_domain_that_paid_for_it, setup, teardown),
 		cmocka_unit_test_setup_teardown(ports_are_seen_at_once_and_taken_back_at_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(each_domain_sees_its_own_ports, setup, teardown),

@@ -34,7 +34,7 @@ static unsigned count_signals(uint64_t ticks)
 
 uint64_t rt_main(const struct tv_start *start)
 {
-	uint64_t hz = rt_info()->tsc_hz, bits;
+	uint64_t hz = rt_info()->tsc_hz, bits, address, data, other;
 	unsigned n;
 
 	(void)start;
@@ -64,7 +64,14 @@ uint64_t rt_main(const struct tv_start *start)
 	expect(count_signals(hz / 10) > 0);
 	verdict("revoking the interrupt ends its signals, and it can be bound anew");
 
-	expect_err(sys_irq_bind(TV_SEL_IRQS, 1000, NTFN, 1, 0), TV_ERANGE);
+	expect_err(sys_irq_bind(TV_SEL_IRQS, 1000, NTFN, 1, 0), TV_EINVAL);
+	expect_err(sys_irq_bind(TV_SEL_IRQS, TV_IRQ_MAX, NTFN, 1, 0), TV_ERANGE);
 	verdict("an interrupt that does not exist is refused");
+
+	expect_err(sys_irq_bind_message(TV_SEL_IRQS, TV_IRQ_MESSAGE + 3, NTFN, 1, &address, &data), TV_OK);
+	expect(address >> 20 == 0xfee && data >= 0x30 && data < 0xf0);
+	expect_err(sys_irq_bind_message(TV_SEL_IRQS, TV_IRQ_MESSAGE + 4, NTFN, 1, &address, &other), TV_OK);
+	expect(other != data);
+	verdict("each message has an address and data of its own");
 	done();
 }

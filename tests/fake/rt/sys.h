@@ -60,6 +60,7 @@ enum tv_err sys_ntfn_signal(uint64_t ntfn, uint64_t bits);
 enum tv_err sys_ntfn_wait(uint64_t ntfn, uint64_t deadline, uint64_t *bits);
 enum tv_err sys_ntfn_poll(uint64_t ntfn, uint64_t *bits);
 enum tv_err sys_irq_bind(uint64_t irqs, uint64_t gsi, uint64_t ntfn, uint64_t bits, uint32_t flags);
+enum tv_err sys_irq_bind_message(uint64_t irqs, uint64_t number, uint64_t ntfn, uint64_t bits, uint64_t *address, uint64_t *data);
 enum tv_err sys_irq_ack(uint64_t irqs, uint64_t gsi);
 enum tv_err sys_irq_mask(uint64_t irqs, uint64_t gsi);
 enum tv_err sys_port_grant(uint64_t to, uint64_t ports);
