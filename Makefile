@@ -53,6 +53,7 @@ DEV_SRC := board.c fwcfg.c hpet.c i8042.c ioapic.c lapic.c lapic_ipi.c lapic_irq
 LOAD_SRC := elf.c linux.c load.c multiboot.c multiboot2.c place.c pvh.c
 VIRTIO_SRC := blk.c blk_link.c blk_ram.c devices.c hvc.c net.c net_control.c rng.c virtio.c virtio_pci.c vq.c vq_packed.c vq_split.c
 SERIAL_SRC := main.c uart.c
+SWITCH_SRC := frame.c main.c offload.c port.c switch.c table.c
 
 KERNEL := $(addprefix boot/,$(BOOT)) $(addprefix arch/x86/,$(X86)) $(addprefix arch/vmx/,$(VMX)) \
 	$(addprefix arch/svm/,$(SVM)) $(addprefix kernel/,$(CORE)) $(addprefix mm/,$(MM))
@@ -61,6 +62,7 @@ ROOT   := $(addprefix vmm/root/,$(ROOT_SRC))
 VMM    := $(addprefix vmm/,$(VMM_SRC)) $(addprefix vmm/dev/,$(DEV_SRC)) $(addprefix vmm/load/,$(LOAD_SRC)) \
 	  $(addprefix vmm/virtio/,$(VIRTIO_SRC))
 SERIAL := $(addprefix drivers/serial/,$(SERIAL_SRC))
+SWITCH := $(addprefix drivers/switch/,$(SWITCH_SRC))
 
 UNIT_TESTS  := $(wildcard tests/unit/*_test.c)
 FUZZ_TESTS  := $(wildcard tests/fuzz/*_fuzz.c)
@@ -89,7 +91,7 @@ HCFLAGS   := -std=gnu11 -g -O1 -Wall -Wextra -Itests/fake -Iinclude -Iarch -Ivmm
 
 # --- targets -----------------------------------------------------------------------------------------------------------
 
-IMAGES := $(addprefix $(B)/,trivet.elf root.elf vmm.elf serial.elf probe.elf)
+IMAGES := $(addprefix $(B)/,trivet.elf root.elf vmm.elf serial.elf switch.elf probe.elf)
 
 .PHONY: all list-sources deps run run-bochs test tests bench bench-kvm bench-compare bench-plot bench-profile bench-vmx image coverage check test-matrix fuzz soak clean distclean help
 .SECONDEXPANSION:
@@ -182,7 +184,7 @@ coverage:
 
 # Every source on a line of its own, for tools/check/sources.sh.
 list-sources:
-	@printf '%s\n' $(KERNEL) arch/x86/asm_offsets.c $(RT) $(ROOT) $(VMM) $(SERIAL)
+	@printf '%s\n' $(KERNEL) arch/x86/asm_offsets.c $(RT) $(ROOT) $(VMM) $(SERIAL) $(SWITCH)
 
 clean:
 	$(Q)for entry in $(B)/*; do [ "$$entry" = $(B)/guests ] || rm -rf "$$entry"; done
@@ -240,7 +242,8 @@ $(B)/root.debug: $(call objs,$(ROOT))
 $(B)/root.debug: LIBS := -l:libfdt.a
 $(B)/vmm.debug: $(call objs,$(VMM))
 $(B)/serial.debug: $(call objs,$(SERIAL))
-$(B)/root.debug $(B)/vmm.debug $(B)/serial.debug: vmm/rt/user.ld $(RT_OBJ)
+$(B)/switch.debug: $(call objs,$(SWITCH))
+$(B)/root.debug $(B)/vmm.debug $(B)/serial.debug $(B)/switch.debug: vmm/rt/user.ld $(RT_OBJ)
 	$(call say,LINK,$@)$(LD) $(LDFLAGS) -T vmm/rt/user.ld -o $@ $(filter %.o,$^) -L/usr/lib/x86_64-linux-gnu $(LIBS)
 
 # In vmm/, as in arch/, a folder's headers are <folder/name.h>.
@@ -334,5 +337,5 @@ $(B)/perf/kvm_host: tests/perf/kvm_host.c
 	@mkdir -p $(@D)
 	$(call say,CC,$<)$(CC) -std=gnu11 $(WARN) -O2 -static -o $@ $<
 
--include $(KERNEL_OBJ:.o=.d) $(RT_OBJ:.o=.d) $(patsubst %.o,%.d,$(call objs,$(ROOT) $(VMM) $(SERIAL) $(USER_TESTS) $(MONITORS)))
+-include $(KERNEL_OBJ:.o=.d) $(RT_OBJ:.o=.d) $(patsubst %.o,%.d,$(call objs,$(ROOT) $(VMM) $(SERIAL) $(SWITCH) $(USER_TESTS) $(MONITORS)))
 -include $(B)/asm_offsets.d $(B)/perf/guest.c.d $(wildcard $(B)/tests/*/*.d)

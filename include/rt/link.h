@@ -146,6 +146,8 @@ bool link_needs_signal(struct link *l, bool server) MUST_USE;
 /* Ask to be signalled for the next put.  False: there is something already, take that first. */
 bool link_sleep(struct link *l, bool server) MUST_USE;
 static inline bool link_broken(const struct link *l) { return l->broken; }
+/* The peer has broken a rule of the protocol above the link. */
+static inline void link_break(struct link *l) { l->broken = true; }
 
 /* A word of the protocol's own: of this side, and of the peer, to be checked. */
 static inline void link_info_set(struct link_side *own, unsigned i, uint64_t v)
