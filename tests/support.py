@@ -26,7 +26,8 @@ HOST = {
     "x2apic": "x2APIC for the host",
     "tsc-deadline": "TSC deadline for the host",
     "pcid": "PCID for the host",
-    "xsave": "XSAVE (and XSAVEOPT)",
+    "xsave": "XSAVE (and XSAVEOPT, XSAVES, AVX)",
+    "avx": "registers beyond SSE's",
     "shstk": "shadow stacks (CET) in the kernel",
     "ibt": "indirect-branch tracking (CET) in the kernel",
 }

@@ -33,6 +33,8 @@ static const struct feature_row rows[] = {
 	[FEATURE_IBT]           = { "ibt",          CPUID_EXT_FEATURES, 0, EDX, 20 },
 	[FEATURE_XSAVE]         = { "xsave",        CPUID_FEATURES,     0, ECX, 26 },
 	[FEATURE_XSAVEOPT]      = { "xsaveopt",     CPUID_XSAVE,        1, EAX, 0 },
+	[FEATURE_XSAVES]        = { "xsaves",       CPUID_XSAVE,        1, EAX, 3 },
+	[FEATURE_AVX]           = { "avx",          CPUID_FEATURES,     0, ECX, 28 },
 	[FEATURE_INVPCID]       = { "invpcid",      CPUID_EXT_FEATURES, 0, EBX, 10 },
 	[FEATURE_1G_PAGES]      = { "1g-pages",     CPUID_EXT_AMD,      0, EDX, 26 },
 	[FEATURE_INVARIANT_TSC] = { "invtsc",       CPUID_POWER,        0, EDX, 8 },
@@ -49,6 +51,11 @@ static unsigned phys_bits, guest_phys_bits;
 bool cpu_has(enum cpu_feature f)
 {
 	return in_use & BIT(f);
+}
+
+void features_drop(enum cpu_feature f)
+{
+	in_use &= ~BIT(f);
 }
 
 unsigned machine_phys_bits(void)
@@ -108,9 +115,9 @@ void features_init(void)
 			in_use |= BIT(i);
 	/* VMRUN and #VMEXIT have rules of their own for shadow stacks, which no machine at hand implements. */
 	if (cpu_has(FEATURE_SVM))
-		in_use &= ~BIT(FEATURE_SHSTK);
+		features_drop(FEATURE_SHSTK);
 	if (!cpu_has(FEATURE_XSAVE))
-		in_use &= ~BIT(FEATURE_XSAVEOPT);
+		in_use &= ~(BIT(FEATURE_XSAVEOPT) | BIT(FEATURE_XSAVES) | BIT(FEATURE_AVX));
 	read_address_sizes();
 }
 

@@ -56,8 +56,8 @@ void machine_init(struct arch_cpu *boot)
 	console_init_boot();
 	log_info("Trivet, loaded by %s%s%s", boot_info.loader, boot_info.cmdline[0] ? ": " : "", boot_info.cmdline);
 	features_init();
-	features_print();
 	cpu_init_boot(boot);		/* from here on an exception ends in a panic, not in a reset */
+	features_print();
 	acpi_init();
 	boot_memory_init();
 	pt_x86_init();

@@ -16,7 +16,7 @@ from .session import Session, Status
 
 BOCHS = "bochs"
 SHARE = Path("/usr/share/bochs")
-# Of Intel's the newest without AVX-512 and XSAVEC: Bochs 2.7 loses registers over the compacted form, and programs of a guest die of it.
+# Of Intel's the newest without XSAVEC, over which Bochs 2.7 loses registers (docs/testing.md): programs of a guest die of it.
 MODELS = {"bochs-vmx": "broadwell_ult", "bochs-svm": "ryzen"}
 START_SECONDS = 60              # on a busy machine
 MIB = 1 << 20
