@@ -93,7 +93,7 @@ HCFLAGS   := -std=gnu11 -g -O1 -Wall -Wextra -Itests/fake -Iinclude -Iarch -Ivmm
 
 IMAGES := $(addprefix $(B)/,trivet.elf root.elf vmm.elf serial.elf switch.elf probe.elf)
 
-.PHONY: all list-sources deps run run-bochs test tests bench bench-kvm bench-compare bench-plot bench-profile bench-vmx image coverage check test-matrix fuzz soak clean distclean help
+.PHONY: all list-sources deps run run-bochs test tests bench bench-kvm bench-compare bench-plot bench-profile bench-vmx image coverage check test-matrix fuzz vcpu-fuzz soak clean distclean help
 .SECONDEXPANSION:
 .DELETE_ON_ERROR:
 # `make deps test` on a fresh machine: nothing may start before the packages are there.
@@ -120,6 +120,7 @@ help:
 	@echo 'make test-matrix boot Linux on every emulated CPU without each optional feature (CELLS=word, JOBS=1)'
 	@echo 'make check     style checks'
 	@echo 'make fuzz      fuzz for a while (T=pattern, FUZZ_SECONDS=60 each)'
+	@echo 'make vcpu-fuzz write random guest state for a while (SECONDS=600, ON=qemu-svm or bochs-vmx, SEED=n)'
 	@echo 'make soak      run the isolation tests over and over (SOAK_SECONDS=3600)'
 	@echo 'make bench     print the measurements, and keep them in $(B)/bench.json (T=part ...)'
 	@echo 'make bench-compare BASE=commit  how the price of VM exits has changed since (PERCENT=n: fail beyond)'
@@ -172,6 +173,9 @@ check:
 
 fuzz: tests
 	$(Q)$(PYTHON) tests/run.py --fuzz $(or $(FUZZ_SECONDS),60) $(T)
+
+vcpu-fuzz: all $(B)/tests/user/vcpu_fuzz.elf
+	$(Q)nice $(PYTHON) tests/vcpu_fuzz.py --seconds $(or $(SECONDS),600) --on $(or $(ON),qemu-svm) $(if $(SEED),--seed $(SEED))
 
 # The isolation tests for as long as asked.
 soak: all tests
