@@ -6,8 +6,31 @@
 #include "upcall.h"
 #include "vm.h"
 
-bool vm_devices_init(struct vm *vm, uint32_t wanted)
+#define SLOT_AHCI	30u
+
+_Static_assert(AHCI_PORTS == VM_DISKS, "each disk has the port of its number");
+
+/* The adapter with the drives of the configuration, if there are any. */
+static bool drives_init(struct vm *vm, const struct vm_setup *setup)
 {
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < setup->config->disk_count; i++) {
+		const struct vm_disk *c = &setup->config->disk[i];
+
+		if (c->type == VM_DISK_VIRTIO)
+			continue;
+		vm->sata[i] = vm_disk_ram(setup, i);
+		vm->ahci.drive[i] = (struct ata_drive){ .medium = &vm->sata[i], .cd = c->type == VM_DISK_CDROM };
+		__builtin_memcpy(vm->ahci.drive[i].serial, c->serial, BLK_SERIAL);
+		count++;
+	}
+	return !count || ahci_init(&vm->ahci, &vm->board.pci, &vm->mem, SLOT_AHCI);
+}
+
+bool vm_devices_init(struct vm *vm, const struct vm_setup *setup)
+{
+	const uint32_t wanted = setup->config->devices;
 	const struct dev_env env = {
 		.vm = vm, .chip = &vm->board.chip, .timers = &vm->board.timers, .tsc_hz = vm->tsc_hz,
 	};
@@ -17,6 +40,8 @@ bool vm_devices_init(struct vm *vm, uint32_t wanted)
 		done = testdev_init(&vm->testdev, &env, &vm->board.pio, &vm->board.mmio, heap_alloc(TESTDEV_MEMORY_SIZE));
 	if (done && wanted & VM_DEVICE_PVPANIC)
 		done = pvpanic_init(&env, &vm->board.pio);
+	if (done)
+		done = drives_init(vm, setup);
 	if (!done)
 		(void)vm_stop(vm, VM_EXIT_MONITOR, "two devices claim one address");
 	return done;

@@ -432,7 +432,7 @@ static bool machine_make(struct setup *s)
 		return false;
 	}
 	if (!memory_map(s) || !disks_map(s) || !ports_find(s) || !vm_init(&vm, &machine) || !vm_virtio_init(&vm, &machine) ||
-	    !vm_devices_init(&vm, s->config->devices) || !vcpus_make(s))
+	    !vm_devices_init(&vm, &machine) || !vcpus_make(s))
 		return false;
 	atomic_store(&vm.shared->status.state, VM_STATE_LOADING);
 	if (s->again)

@@ -77,8 +77,12 @@ static void list(struct rows *r, struct vm *vm)
 	add(r, RECORD_MISC, 0, &b->misc, &b->misc.s, sizeof(b->misc.s), misc_restore);
 	add(r, RECORD_PCI, 0, &b->pci, &b->pci.s, sizeof(b->pci.s), pci_restore);
 	add(r, RECORD_BRIDGE, 0, &b->pci.bridge, &b->pci.bridge, sizeof(b->pci.bridge), pci_func_restore);
+	if (vm->ahci.func.bus) {
+		add(r, RECORD_BRIDGE, vm->ahci.func.devfn, &vm->ahci.func, &vm->ahci.func, sizeof(vm->ahci.func), pci_func_restore);
+		add(r, RECORD_AHCI, 0, &vm->ahci, &vm->ahci.s, sizeof(vm->ahci.s), ahci_restore);
+	}
 	for (unsigned i = 0; i < b->pci.func_count; i++)
-		if (b->pci.func[i]->dev)
+		if (b->pci.func[i]->dev && b->pci.func[i] != &vm->ahci.func)
 			add(r, RECORD_VIRTIO, b->pci.func[i]->devfn, b->pci.func[i]->dev, b->pci.func[i]->dev,
 			    sizeof(struct virtio), virtio_restore);
 }

@@ -5,6 +5,7 @@
 
 #include <stdatomic.h>
 
+#include <dev/ahci.h>
 #include <dev/board.h>
 #include <dev/testdev.h>
 #include <lib/base.h>
@@ -29,7 +30,9 @@ struct vm {
 	struct lock dev_lock;			/* guards board, msr_log and the next four */
 	struct board board;
 	struct vm_virtio virtio;
-	struct testdev testdev;			/* unused unless configured */
+	struct testdev testdev;			/* unused unless configured, as are these: */
+	struct ahci ahci;
+	struct blk_ram sata[AHCI_PORTS];
 	struct timer flush;			/* when collected console output is signalled at the latest */
 	struct timer input_retry;		/* the guest has room for console input again               */
 	_Atomic uint32_t output_collected;	/* console output that root has not been told of            */
@@ -79,8 +82,8 @@ struct vm_setup {
  */
 bool vm_init(struct vm *vm, const struct vm_setup *setup) MUST_USE;
 
-/* The devices that the configuration asks for, VM_DEVICE_* (devices.c).  False after vm_stop(). */
-bool vm_devices_init(struct vm *vm, uint32_t wanted) MUST_USE;
+/* The devices that the configuration asks for, without those of virtio (devices.c).  False after vm_stop(). */
+bool vm_devices_init(struct vm *vm, const struct vm_setup *setup) MUST_USE;
 
 /*
  * Stop the VM with exit code @code; the first caller's code and reason count.  @fmt: what root shows to people; NULL if the

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Little-endian numbers of 1 to 8 bytes at any address. */
+/* Numbers of 1 to 8 bytes at any address, little-endian and big-endian. */
 #ifndef LIB_BYTES_H
 #define LIB_BYTES_H
 
@@ -20,6 +20,21 @@ static inline void write_le(uint8_t *p, unsigned size, uint64_t v)
 {
 	for (unsigned i = 0; i < size; i++)
 		p[i] = (uint8_t)(v >> (8 * i));
+}
+
+static inline uint64_t read_be(const uint8_t *p, unsigned size)
+{
+	uint64_t v = 0;
+
+	for (unsigned i = 0; i < size; i++)
+		v = v << 8 | p[i];
+	return v;
+}
+
+static inline void write_be(uint8_t *p, unsigned size, uint64_t v)
+{
+	for (unsigned i = size; i--; v >>= 8)
+		p[i] = (uint8_t)v;
 }
 
 #endif

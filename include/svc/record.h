@@ -41,6 +41,7 @@ enum record_kind {
 	RECORD_MSR    = 14,	/* struct msr_state            */
 	RECORD_CPU    = 15,	/* struct vcpu_state           */
 	RECORD_HPET   = 16,	/* struct hpet_state           */
+	RECORD_AHCI   = 17,	/* struct ahci_state           */
 };
 
 struct record_entry {

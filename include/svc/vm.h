@@ -72,6 +72,9 @@ struct vm_module {
 	char name[VM_MODULE_NAME];		/* for messages                                               */
 };
 
+/* What a disk is to the guest, vm_disk.type; all but virtio are in memory. */
+enum vm_disk_type { VM_DISK_VIRTIO = 0, VM_DISK_SATA = 1, VM_DISK_CDROM = 2, VM_DISK_TYPES };
+
 /* A disk, in memory or behind a server. */
 struct vm_disk {
 	uint64_t size;				/* bytes, a multiple of 4 KiB                                 */
@@ -80,7 +83,7 @@ struct vm_disk {
 	uint32_t read_only;			/* 0 or 1                                                     */
 	uint32_t server;			/* 1: behind a server, which says all the rest                */
 	char serial[20];			/* not NUL-terminated if it has 20 characters                 */
-	uint32_t reserved;
+	uint32_t type;				/* enum vm_disk_type                                          */
 };
 /* Bytes of "ramdiskN": a bit for each 4 KiB stands behind the data. */
 static inline uint64_t vm_disk_memory(uint64_t size)

@@ -58,6 +58,8 @@ ERRORS = {
     "empty disk that is read-only": (f"[vm.a]\n{GOOD}[[vm.a.disk]]\nsize = '64K'\nread_only = true\n", 4, "vm.a.disk.0.read_only", ["an image"]),
     "image of a disk that is not there": (f"[vm.a]\n{GOOD}[[vm.a.disk]]\nimage = 'none.img'\n", 4, "vm.a.disk.0.image", ["none.img", "no such file"]),
     "serial number of a disk": (f"[vm.a]\n{GOOD}[[vm.a.disk]]\nsize = '64K'\nserial = 'a b'\n", 4, "vm.a.disk.0.serial", ["a b", "letters"]),
+    "type of a disk": (f"[vm.a]\n{GOOD}[[vm.a.disk]]\nsize = '64K'\ntype = 'scsi'\n", 4, "vm.a.disk.0.type", ["scsi", "sata"]),
+    "CD without an image": (f"[vm.a]\n{GOOD}[[vm.a.disk]]\nsize = '64K'\ntype = 'cdrom'\n", 4, "vm.a.disk.0.type", ["an image"]),
     "too many disks": (f"[vm.a]\n{GOOD}" + "[[vm.a.disk]]\nsize = '64K'\n" * 5, 4, "vm.a.disk", ["at most 4"]),
     "unknown key of a disk": (f"[vm.a]\n{GOOD}[[vm.a.disk]]\nsiez = '64K'\n", 4, "vm.a.disk.0.siez", ['did you mean "size"']),
     "priority": (f"[vm.a]\n{GOOD}priority = 201\n", 4, "vm.a.priority", ["from 1 to 200"]),

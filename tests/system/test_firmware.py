@@ -51,12 +51,12 @@ def test_ovmf_starts_linux(boot):
     child.expect_exact("uefi# ")
 
 
-@pytest.mark.parametrize("firmware", [SEABIOS, OVMF])
-def test_firmware_starts_grub_from_a_disk_and_grub_starts_a_kernel(boot, tmp_path, firmware):
+@pytest.mark.parametrize("firmware,kind", [(SEABIOS, "virtio"), (OVMF, "virtio"), (SEABIOS, "cdrom"), (OVMF, "sata")])
+def test_firmware_starts_grub_from_a_disk_and_grub_starts_a_kernel(boot, tmp_path, firmware, kind):
     """The disk is an image of this very system, so the kernel is Trivet's, which then misses a CPU that could run guests."""
     config, image = tmp_path / "inner.toml", tmp_path / "inner.img"
     config.write_text('[vm.a]\nmemory = "128M"\nkernel = "guest:linux-cloud"\n')
     subprocess.run(["tools/trivet", "image", str(config), "-o", str(image)], cwd=TREE, check=True)
-    child = boot(f'memory = "384M"\nfirmware = "{firmware}"\n[[vm.pc.disk]]\nimage = "{image}"\n')
+    child = boot(f'memory = "384M"\nfirmware = "{firmware}"\n[[vm.pc.disk]]\nimage = "{image}"\ntype = "{kind}"\n')
     child.expect_exact("Trivet, loaded by multiboot2")
     child.expect_exact("no hardware virtualization")

@@ -116,4 +116,4 @@ def test_the_report_names_the_disks(trivet, tmp_path):
     config = tmp_path / "a.toml"
     config.write_text('[vm.a]\nmemory = "128M"\nkernel = "guest:linux-cloud"\n[[vm.a.disk]]\nsize = "16M"\n')
     done = trivet("check", "--report", config)
-    assert done.returncode == 0 and "disk 0:  16M, writable, empty at first, serial number a-disk0" in done.stdout
+    assert done.returncode == 0 and "disk 0:  virtio, 16M, writable, empty at first, serial number a-disk0" in done.stdout

@@ -47,6 +47,7 @@ class Disk:
     size: int                   # bytes, a multiple of 4 KiB
     read_only: bool
     serial: str
+    type: str = "virtio"        # what it is to the guest
 
 
 @dataclass
@@ -258,7 +259,8 @@ class _Checker:
 
     def disk(self, key, name, index, table):
         image = self.file(key + ("image",), table)
-        read_only, serial = table.get("read_only", False), table.get("serial", f"{name}-disk{index}")
+        kind = table.get("type", "virtio")
+        read_only, serial = table.get("read_only", kind == "cdrom"), table.get("serial", f"{name}-disk{index}")
         size = parse_size(table["size"]) if "size" in table else 0
         if size % DISK_STEP or size > DISK_MAX:
             self.problem(key + ("size",), f"{table['size']}: expected a multiple of {format_size(DISK_STEP)}, at most {format_size(DISK_MAX)}")
@@ -266,7 +268,7 @@ class _Checker:
             if not size:
                 self.problem(key, "expected the key \"image\" or the key \"size\"")
             elif read_only:
-                self.problem(key + ("read_only",), "an empty disk that cannot be written; expected an image")
+                self.problem(key + ("type" if kind == "cdrom" else "read_only",), "an empty disk that cannot be written; expected an image")
         elif image:
             there = image.stat().st_size
             if not there:
@@ -274,7 +276,9 @@ class _Checker:
             elif size and there > size:
                 self.problem(key + ("size",), f"{table['size']}: {image} has {there} bytes, which do not fit")
             size = size or -(-there // DISK_STEP) * DISK_STEP
-        return Disk(image, size, read_only, serial)
+        if kind == "cdrom" and not read_only:
+            self.problem(key + ("read_only",), "false; a CD cannot be written")
+        return Disk(image, size, read_only, serial, kind)
 
     def check_budget(self, key, table):
         if ("budget" in table) != ("period" in table):

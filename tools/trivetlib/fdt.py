@@ -7,7 +7,7 @@
 			 cpus, priority, budget-us, period-us, restart-limit, resume, watchdog-ms, exclusive, devices, autostart = <u32>;
 			 cpu-list = <u32> ...;	absent: root chooses
 			 module@0 { image, cmdline = "..."; };
-			 disk@0 { image, serial = "..."; size = /bits/ 64 <bytes>; read-only = <u32>; }; }; };
+			 disk@0 { image, serial = "..."; size = /bits/ 64 <bytes>; read-only = <u32>; type = "virtio" | "sata" | "cdrom"; }; }; };
 	    drivers { serial { image = "serial.elf"; }; }; };
 
 kernel, firmware and image hold names of boot modules."""
@@ -72,3 +72,4 @@ def add_vm(tree, vm, module_of):
             tree.property_u64("size", disk.size)
             tree.property_u32("read-only", int(disk.read_only))
             tree.property_string("serial", disk.serial)
+            tree.property_string("type", disk.type)

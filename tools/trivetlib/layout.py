@@ -127,7 +127,7 @@ def report(system, cpus=None):
             yield f"  module:  {names[module.path]} = {module.path}: {-(-module.path.stat().st_size >> 10)} KiB {module.cmdline}".rstrip()
         yield f"  cmdline: {vm.cmdline}"
         for number, disk in enumerate(vm.disks):
-            yield f"  disk {number}:  {format_size(disk.size)}, {'read-only' if disk.read_only else 'writable'}, " \
+            yield f"  disk {number}:  {disk.type}, {format_size(disk.size)}, {'read-only' if disk.read_only else 'writable'}, " \
                 f"{f'{names[disk.image]} = {disk.image}' if disk.image else 'empty at first'}, serial number {disk.serial}"
         for base, size in guest_ram(vm.memory):
             yield f"  memory:  {base:#014x}-{base + size - 1:#014x} {format_size(size)}"

@@ -32,6 +32,7 @@ struct config_disk {
 	uint64_t size;			/* bytes, multiple of 4 KiB; 0: that of the image            */
 	uint32_t read_only;		/* 0 or 1                                                    */
 	char serial[CONFIG_SERIAL];
+	uint32_t type;			/* enum vm_disk_type of svc/vm.h                             */
 };
 
 struct config_vm {

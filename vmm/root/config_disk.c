@@ -9,11 +9,14 @@
 
 #define DISK_MAX	(64 * GIB)
 
+static const char *const type_words[VM_DISK_TYPES + 1] = { "virtio", "sata", "cdrom", NULL };
+
 static const struct config_prop disk_props[] = {
 	{ .name = "image", .kind = PROP_TEXT, .offset = offsetof(struct config_disk, image), .size = VM_MODULE_NAME },
 	{ .name = "size", .kind = PROP_U64, .offset = offsetof(struct config_disk, size), .max = DISK_MAX },
 	{ .name = "read-only", .kind = PROP_U32, .offset = offsetof(struct config_disk, read_only), .max = 1 },
 	{ .name = "serial", .kind = PROP_TEXT, .offset = offsetof(struct config_disk, serial), .size = CONFIG_SERIAL },
+	{ .name = "type", .kind = PROP_WORD, .words = type_words, .offset = offsetof(struct config_disk, type) },
 	{ .name = NULL }
 };
 
@@ -29,6 +32,10 @@ static bool disk_check(const struct config_at *at, const struct config_disk *d)
 	}
 	if (d->read_only && !d->image[0]) {
 		config_error(at, "read-only: expected an image to read");
+		return false;
+	}
+	if (d->type == VM_DISK_CDROM && !d->read_only) {
+		config_error(at, "type: expected a CD to be read-only");
 		return false;
 	}
 	return true;

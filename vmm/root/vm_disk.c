@@ -48,7 +48,7 @@ void vm_disks_give(struct vm *v, struct vm_config *c)
 		const struct tv_root_module *m = d->image[0] ? mem_module(d->image, NULL) : NULL;
 		const struct extent *e = &v->disk[i];
 
-		c->disk[i] = (struct vm_disk){ .size = disk_size(d), .read_only = d->read_only };
+		c->disk[i] = (struct vm_disk){ .size = disk_size(d), .read_only = d->read_only, .type = d->type };
 		memcpy(c->disk[i].serial, d->serial, sizeof(c->disk[i].serial));
 		if (m && m->size) {
 			fmt_buf(name, sizeof(name), "image%u", i);

@@ -33,7 +33,7 @@ static uint8_t *own(struct blk_ram *m, uint64_t at, bool whole)
 }
 
 /* [@at, @at + @len), inside one block. */
-static void block_read(struct blk_ram *m, uint64_t at, uint8_t *to, uint64_t len)
+static void block_read(const struct blk_ram *m, uint64_t at, uint8_t *to, uint64_t len)
 {
 	if (is_written(m, at / BLK_RAM_BLOCK))
 		__builtin_memcpy(to, m->data + at, len);
@@ -41,15 +41,19 @@ static void block_read(struct blk_ram *m, uint64_t at, uint8_t *to, uint64_t len
 		image_read(m, at, to, len);
 }
 
-/* One piece of guest memory, block by block. */
-static void piece(struct blk_ram *m, unsigned op, uint64_t at, const struct vq_segment *s)
+void blk_ram_read(const struct blk_ram *m, uint64_t at, uint8_t *to, uint64_t len)
 {
-	for (uint64_t done = 0, len; done < s->len; done += len, at += len) {
-		len = min_u64(s->len - done, BLK_RAM_BLOCK - at % BLK_RAM_BLOCK);
-		if (op == BLK_READ)
-			block_read(m, at, s->p + done, len);
-		else
-			__builtin_memcpy(own(m, at, len == BLK_RAM_BLOCK), s->p + done, len);
+	for (uint64_t done = 0, n; done < len; done += n, at += n) {
+		n = min_u64(len - done, BLK_RAM_BLOCK - at % BLK_RAM_BLOCK);
+		block_read(m, at, to + done, n);
+	}
+}
+
+void blk_ram_write(struct blk_ram *m, uint64_t at, const uint8_t *from, uint64_t len)
+{
+	for (uint64_t done = 0, n; done < len; done += n, at += n) {
+		n = min_u64(len - done, BLK_RAM_BLOCK - at % BLK_RAM_BLOCK);
+		__builtin_memcpy(own(m, at, n == BLK_RAM_BLOCK), from + done, n);
 	}
 }
 
@@ -68,9 +72,12 @@ static unsigned submit(struct blk *b, struct blk_request *r)
 
 	switch (r->op) {
 	case BLK_READ:
+		for (unsigned i = 0; i < r->count; at += r->seg[i++].len)
+			blk_ram_read(m, at, r->seg[i].p, r->seg[i].len);
+		return BLK_OK;
 	case BLK_WRITE:
 		for (unsigned i = 0; i < r->count; at += r->seg[i++].len)
-			piece(m, r->op, at, &r->seg[i]);
+			blk_ram_write(m, at, r->seg[i].p, r->seg[i].len);
 		return BLK_OK;
 	case BLK_DISCARD:
 	case BLK_ZEROES:

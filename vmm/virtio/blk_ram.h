@@ -22,6 +22,10 @@ struct blk_ram {
 /* Bytes of memory behind @size bytes of data for the bits, zero at first. */
 static inline uint64_t blk_ram_bits(uint64_t size) { return align_up(size / BLK_RAM_BLOCK, 64) / 8; }
 
+/* Copy [@at, @at + @len) of the disk, which must be inside it; writing needs @data. */
+void blk_ram_read(const struct blk_ram *m, uint64_t at, uint8_t *to, uint64_t len);
+void blk_ram_write(struct blk_ram *m, uint64_t at, const uint8_t *from, uint64_t len);
+
 /* What the driver sees of @m. */
 struct blk_geometry blk_ram_geometry(const struct blk_ram *m, const char *serial);
 extern const struct blk_back blk_ram_back;	/* back_state: struct blk_ram */

@@ -24,11 +24,21 @@ static bool rdrand(uint64_t *word)
 	return ok;
 }
 
+struct blk_ram vm_disk_ram(const struct vm_setup *setup, unsigned i)
+{
+	const struct vm_disk *c = &setup->config->disk[i];
+	const struct vm_disk_place *at = &setup->disk[i];
+
+	return (struct blk_ram){
+		.image = at->image, .image_size = c->image_size, .data = at->data, .size = c->size,
+		.written = at->data ? (uint64_t *)(void *)(at->data + c->size) : NULL,
+	};
+}
+
 /* Disk @i in memory: as many queues as CPUs, for their interrupts to come where the requests came from. */
 static bool disk_init(struct vm *vm, unsigned i, const struct vm_setup *vs)
 {
 	const struct vm_disk *c = &vs->config->disk[i];
-	const struct vm_disk_place *memory = &vs->disk[i];
 	struct vm_virtio *x = &vm->virtio;
 	struct blk_ram *ram = &x->ram[i];
 	char serial[BLK_SERIAL + 1] = { 0 };
@@ -37,9 +47,7 @@ static bool disk_init(struct vm *vm, unsigned i, const struct vm_setup *vs)
 		.requests = 1, .request = &x->request[i], .back = &blk_ram_back, .back_state = ram,
 	};
 
-	*ram = (struct blk_ram){ .image = memory->image, .image_size = c->image_size, .data = memory->data, .size = c->size };
-	if (ram->data)
-		ram->written = (uint64_t *)(void *)(ram->data + c->size);
+	*ram = vm_disk_ram(vs, i);
 	__builtin_memcpy(serial, c->serial, BLK_SERIAL);
 	setup.geometry = blk_ram_geometry(ram, serial);
 	return blk_init(&x->disk[i], &setup);
@@ -159,6 +167,8 @@ bool vm_virtio_init(struct vm *vm, const struct vm_setup *setup)
 		return false;
 	}
 	for (unsigned i = 0; i < setup->config->disk_count; i++) {
+		if (setup->config->disk[i].type != VM_DISK_VIRTIO)
+			continue;
 		if (setup->disk[i].link ? disk_link_init(vm, i, setup) : disk_init(vm, i, setup))
 			continue;
 		(void)vm_stop(vm, VM_EXIT_MONITOR, "no room for disk %u", i);

@@ -13,7 +13,7 @@
 struct vm;
 struct vm_setup;
 
-/* PCI slots; 0 is the host bridge and 31 the ISA bridge of the DSDT. */
+/* PCI slots; 0 is the host bridge, 30 the SATA adapter (vmm/devices.c), and 31 the ISA bridge of the DSDT. */
 enum { SLOT_RNG = 1, SLOT_DISK = 2, SLOT_NET = SLOT_DISK + VM_DISKS, SLOT_CONSOLE = SLOT_NET + VM_NETS };
 
 /* Whom to signal, and how. */
@@ -46,6 +46,9 @@ struct vm_net_place {
 	struct net_shared *shared;
 	struct vm_port server;
 };
+
+/* Disk @i, which is in memory. */
+struct blk_ram vm_disk_ram(const struct vm_setup *setup, unsigned i);
 
 /* Make the devices that @setup asks for.  False, after vm_stop(): one of them cannot be made. */
 bool vm_virtio_init(struct vm *vm, const struct vm_setup *setup) MUST_USE;
