@@ -44,7 +44,7 @@ RT_SRC := crt0.asm event.c fmt.c heap.c link.c log.c start.c string.c
 ROOT_SRC := acpi.c blob.c child.c clock.c command.c config.c config_disk.c config_prop.c console.c json.c line.c look.c main.c \
 	mem.c place.c policy.c pool.c power.c sample.c serial.c shell.c system.c term.c top.c vm_disk.c vm_io.c vm_life.c \
 	vm_resume.c vm_scrub.c vm_spawn.c vm_text.c vm_throttle.c vm_watch.c vms.c word.c
-VMM_SRC := acpi.c acpi_loader.c bus.c console.c cpuid.c cr.c devices.c emulate.c exit.c exit_cpu.c firmware.c \
+VMM_SRC := acpi.c acpi_loader.c bus.c console.c cpu_feature.c cpu_model.c cpuid.c cr.c devices.c emulate.c exit.c exit_cpu.c firmware.c \
 	gmem.c gwalk.c inject.c insn.c insn_alu.c insn_exec.c insn_fetch.c insn_mem.c insn_operand.c insn_seg.c insn_stack.c insn_string.c \
 	insn_table.c irqchip.c layout.c legacy.c lock.c log.c main.c mmio.c mp.c msr.c pio.c pvcall.c pvclock.c record.c \
 	resume.c retire.c steal.c timer.c trace.c vcpu.c vector.c vm.c
@@ -91,7 +91,7 @@ HCFLAGS   := -std=gnu11 -g -O1 -Wall -Wextra -Itests/fake -Iinclude -Iarch -Ivmm
 
 # --- targets -----------------------------------------------------------------------------------------------------------
 
-IMAGES := $(addprefix $(B)/,trivet.elf root.elf vmm.elf serial.elf switch.elf probe.elf)
+IMAGES := $(addprefix $(B)/,trivet.elf root.elf vmm.elf serial.elf switch.elf probe.elf cpu-model)
 
 .PHONY: all list-sources deps run run-bochs test tests bench bench-kvm bench-compare bench-plot bench-profile bench-vmx image coverage check test-matrix fuzz vcpu-fuzz soak clean distclean help
 .SECONDEXPANSION:
@@ -275,6 +275,12 @@ $(B)/probe.elf: tools/probe.asm tools/probe.ld
 	$(call say,ASM,$<)$(NASM) -f elf32 -Wall -Werror -o $(B)/probe.o $<
 	$(Q)$(LD) -m elf_i386 -nostdlib --build-id=none -T tools/probe.ld -o $@ $(B)/probe.o
 
+# `trivet cpu`: the monitor's CPU models, on the host.
+$(B)/cpu-model: tools/cpu_model.c vmm/cpu_feature.c vmm/cpu_model.c vmm/cpuid.c vmm/rt/fmt.c $(FLAGS)
+	@mkdir -p $(@D)
+	$(call say,HOSTCC,$@)$(HOST_CC) -std=gnu11 $(WARN) -O2 -Iinclude -Ivmm -MM -MP -MT $@ $(filter %.c,$^) >$(B)/cpu-model.d
+	$(Q)$(HOST_CC) -std=gnu11 $(WARN) -O2 -Iinclude -Ivmm -o $@ $(filter %.c,$^)
+
 # --- tests -------------------------------------------------------------------------------------------------------------
 
 named = $(patsubst %.$(2),$(B)/%,$(1))
@@ -342,4 +348,4 @@ $(B)/perf/kvm_host: tests/perf/kvm_host.c
 	$(call say,CC,$<)$(CC) -std=gnu11 $(WARN) -O2 -static -o $@ $<
 
 -include $(KERNEL_OBJ:.o=.d) $(RT_OBJ:.o=.d) $(patsubst %.o,%.d,$(call objs,$(ROOT) $(VMM) $(SERIAL) $(SWITCH) $(USER_TESTS) $(MONITORS)))
--include $(B)/asm_offsets.d $(B)/perf/guest.c.d $(wildcard $(B)/tests/*/*.d)
+-include $(B)/asm_offsets.d $(B)/cpu-model.d $(B)/perf/guest.c.d $(wildcard $(B)/tests/*/*.d)

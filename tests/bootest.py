@@ -16,6 +16,8 @@ needs stands in comments of its source, one `key: value` each:
 	vm-cpus: 4				of the guest (default 1)
 	vm-cmdline: text			its command line
 	vm-devices: test pvpanic		see the key "devices"
+	vm-cpu: x86-64-v2 -sse3			see the keys "cpu" and "cpu_features"
+	vm-paravirt: hyperv			see the key "paravirt"
 	vm-modules: path "command line" ...	files that go along with its kernel
 
 Each runs on every platform: QEMU with an AMD CPU, Bochs with one of Intel, Bochs with one of AMD."""
@@ -29,7 +31,8 @@ from trivetlib.session import Session, Status
 
 TREE = config.TREE
 ENDS = {"panic": Status.PANIC, "cannot-run": Status.CANNOT_RUN, "reset": Status.RESET, "power-off": Status.POWER_OFF}
-KEYS = ("cmdline", "memory", "cpus", "cpu", "icount", "not-on", "modules", "expect", "vm-memory", "vm-cpus", "vm-cmdline", "vm-devices", "vm-modules")
+KEYS = ("cmdline", "memory", "cpus", "cpu", "icount", "not-on", "modules", "expect", "vm-memory", "vm-cpus", "vm-cmdline", "vm-devices", "vm-cpu",
+        "vm-paravirt", "vm-modules")
 KEY = re.compile(rf"^(?:/\*|//|;|\s\*)?\s*({'|'.join(KEYS)}): *(.*?) *(?:\*/)?$", re.M)
 RESULT = re.compile(rb"(PASS|FAIL|SKIP): *(.*)")
 
@@ -61,7 +64,8 @@ def guest_layout(path, wish):
     modules = [config.Module(TREE / file, text) for file, text in zip(words[::2], words[1::2])]
     vm = config.Vm(name="test", memory=config.parse_size(wish.get("vm-memory", "64M")), kernel=path, modules=modules, cmdline=wish.get("vm-cmdline", ""),
                    cpus=int(wish.get("vm-cpus", 1)), priority=100, budget_us=0, period_us=0, restart="never", autostart=True, cpu_list=[],
-                   exclusive=False, restart_limit=5, watchdog_us=0, devices=wish.get("vm-devices", "").split())
+                   exclusive=False, restart_limit=5, watchdog_us=0, devices=wish.get("vm-devices", "").split(), paravirt=wish.get("vm-paravirt", "kvm"))
+    vm.cpu, *vm.cpu_features = wish.get("vm-cpu", "host").split()
     system = config.System(path=path, when_all_stopped="poweroff", cmdline=wish.get("cmdline", ""), prefix=1, front="test", machine_cpus=None,
                            machine_memory=None, vms=[vm])
     return layout.make(system)

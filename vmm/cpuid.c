@@ -2,17 +2,14 @@
 /*
  * The CPUID model.  SDM, "CPUID - CPU Identification"; APM, "CPUID Instruction".
  *
- * Each row of policy[] says which bits of the host's answer a guest may see and which are always set because the monitor
- * itself provides the feature.  A bit passes only if everything it stands for works in a guest: the state is switched, the
- * instruction does not exit or is emulated, the MSRs are in the MSR policy.  What has no row reads as zeros, so a feature of
- * a future CPU is hidden until someone has thought about it.
- *
- * Left out on purpose: VMX, SVM (no nesting), MONITOR (HLT is the idle state), PMU and IBS (host-wide counters), SGX, SEV,
- * MPX, AMX, CET, PT, RDT, TSX, WAITPKG (it could sleep on the host's CPU), SPEC_CTRL and its kin (the MSR is not switched),
- * LA57 (guest state is checked for 48-bit canonical addresses), PKU (gwalk.c does not know protection keys).
+ * Features are bits that cpu_feature.c lists; which of those that the host has are shown, the VM's CPU model says.  All else
+ * comes by the rows of policy[], which say which bits of the host's answer a guest may see and which are always set because the
+ * monitor itself provides them.  What has no row reads as zeros, so a feature of a future CPU is hidden until someone has
+ * thought about it.
  */
 #include "cpuid.h"
 
+#include <rt/string.h>
 #include <x86/cr.h>
 #include <x86/msr.h>
 
@@ -36,51 +33,37 @@
 #define LINEAR_BITS	48u
 #define XCR0_AVX_FAMILY	(XCR0_AVX | XCR0_AVX512)
 
-enum { EAX, EBX, ECX, EDX };
-
 /* Leaf 1 EDX, of which AMD repeats a part in leaf 0x80000001. */
-#define EDX1_COMMON	(BITS(6, 0) | BITS(8, 7) | BITS(17, 12) | B(23) | B(24))
+#define EDX1_COMMON	(BITS(9, 0) | BITS(17, 12) | BITS(24, 23))
 #define EDX1_SET	(B(9) | B(12) | B(14))			/* APIC, MTRR, MCA */
 
 static const struct policy {
 	uint32_t leaf, sub;
 	uint32_t pass[4], set[4];
 } policy[] = {
-	{ 0x01, 0, { ALL, BITS(15, 8),
-		/* SSE3 PCLMUL SSSE3 FMA CX16 PCID SSE4.1 SSE4.2 MOVBE POPCNT AES XSAVE AVX F16C RDRAND */
-		BITS(1, 0) | B(9) | BITS(13, 12) | B(17) | BITS(20, 19) | BITS(23, 22) | BITS(26, 25) | BITS(30, 28),
-		/* and SEP PSE36 CLFLUSH SSE SSE2 SS */
-		EDX1_COMMON | B(11) | B(19) | BITS(27, 25) },
-		/* x2APIC, TSC-deadline, hypervisor */
-		{ 0, 0, B(21) | B(24) | B(31), EDX1_SET } },
+	{ 0x01, 0, { ALL, BITS(15, 8), 0, 0 }, { 0, 0, 0, EDX1_SET } },	/* signature; the line that CLFLUSH flushes */
 	{ 0x02, 0, { ALL, ALL, ALL, ALL }, { 0 } },
 	{ 0x06, 0, { 0 }, { B(2) } },					/* the APIC timer never stops */
-	{ 0x07, 0, { 0,
-		/* FSGSBASE BMI1 AVX2 FDP SMEP BMI2 ERMS INVPCID FCS AVX512F AVX512DQ RDSEED ADX SMAP IFMA CLFLUSHOPT CLWB PF ER CD SHA BW VL */
-		B(0) | B(3) | BITS(10, 5) | B(13) | BITS(21, 16) | BITS(24, 23) | BITS(31, 26),
-		/* PREFETCHWT1 VBMI UMIP VBMI2 GFNI VAES VPCLMUL VNNI BITALG VPOPCNTDQ RDPID CLDEMOTE MOVDIRI MOVDIR64B */
-		BITS(2, 0) | B(6) | BITS(12, 8) | B(14) | B(22) | B(25) | BITS(28, 27),
-		/* 4VNNIW 4FMAPS FSRM VP2INTERSECT SERIALIZE AVX512FP16 */
-		BITS(4, 2) | B(8) | B(14) | B(23) },
-		{ 0, B(1), 0, 0 } },					/* TSC_ADJUST */
-	{ 0x07, 1, { BITS(5, 4) | BITS(12, 10), 0, 0, 0 }, { 0 } },	/* AVX_VNNI AVX512_BF16 fast REP */
-	{ 0x0d, 1, { BITS(2, 0), 0, 0, 0 }, { 0 } },			/* XSAVEOPT XSAVEC XGETBV; not XSAVES */
-	{ 0x80000001, 0, { ALL, BITS(31, 28),
-		/* LAHF CR8LEGACY ABM SSE4A MISALIGNSSE 3DNOWPREFETCH XOP FMA4 TBM TOPOEXT; OSVW: the monitor's own */
-		B(0) | BITS(8, 4) | B(11) | B(16) | BITS(22, 21),
-		/* and SYSCALL NX MMXEXT FFXSR PDPE1GB RDTSCP LM 3DNOW */
-		EDX1_COMMON | B(11) | B(20) | B(22) | BITS(27, 25) | BITS(31, 29) },
-		{ 0 } },
+	{ 0x07, 0, { 0, B(6) | B(13), 0, 0 }, { 0 } },			/* what the FPU does no longer: FDP, FCS and FDS */
+	{ 0x07, 1, { 0 }, { 0 } },
+	{ 0x0d, 1, { 0 }, { 0 } },
+	{ 0x80000001, 0, { ALL, BITS(31, 28), 0, 0 }, { 0 } },
 	{ 0x80000002, 0, { ALL, ALL, ALL, ALL }, { 0 } },		/* brand string */
 	{ 0x80000003, 0, { ALL, ALL, ALL, ALL }, { 0 } },
 	{ 0x80000004, 0, { ALL, ALL, ALL, ALL }, { 0 } },
 	{ 0x80000005, 0, { ALL, ALL, ALL, ALL }, { 0 } },		/* AMD: L1 caches and TLBs */
 	{ 0x80000006, 0, { ALL, ALL, ALL, ALL }, { 0 } },		/* L2 */
 	{ 0x80000007, 0, { 0 }, { 0, 0, 0, B(8) } },			/* invariant TSC: Trivet's clock rests on it */
-	{ 0x80000008, 0, { 0, B(0) | B(2) | B(9), 0, 0 }, { LINEAR_BITS << 8, 0, 0, 0 } }, /* CLZERO XSAVEERPTR WBNOINVD */
+	{ 0x80000008, 0, { 0, B(2), 0, 0 }, { LINEAR_BITS << 8, 0, 0, 0 } }, /* FXRSTOR restores error pointers */
 	{ 0x80000019, 0, { ALL, ALL, 0, 0 }, { 0 } },			/* AMD: 1 GiB TLBs */
 	{ 0x8000001a, 0, { ALL, 0, 0, 0 }, { 0 } },
 	{ 0x80000021, 0, { B(0) | B(2) | B(6), 0, 0, 0 }, { 0 } },	/* LFENCE serialises; null selector clears base */
+};
+
+/* The CPU below, and the last leaves that it has. */
+struct host {
+	struct cpuid_regs (*cpuid)(uint32_t leaf, uint32_t sub);
+	uint32_t max_basic, max_ext;
 };
 
 static struct cpuid_row *row_find(struct cpuid_model *m, uint32_t leaf, uint32_t sub)
@@ -162,10 +145,10 @@ static void topology_add(struct cpuid_model *m, const struct cpuid_config *cfg, 
 /* XSAVE: the host's layout of those components that a guest may enable. */
 static void xsave_add(struct cpuid_model *m, struct cpuid_regs (*host)(uint32_t, uint32_t))
 {
-	struct cpuid_regs main = host(0xd, 0);
 	uint32_t size = XSAVE_LEGACY;
 
-	m->xcr0_mask &= (uint64_t)main.edx << 32 | main.eax;
+	if (!m->xcr0_mask)
+		return;
 	for (uint32_t i = 2; i < XSAVE_COMPONENTS - 1; i++) {
 		struct cpuid_regs r = host(0xd, i);
 
@@ -214,11 +197,11 @@ static void timing_add(struct cpuid_model *m, const struct cpuid_config *cfg)
 }
 
 /*
- * Hypervisor leaves.  At 0x40000100, where Linux also searches, stands KVM's signature.  Under it Linux uses x2APIC without
+ * Hypervisor leaves, as far as a guest is told that it has one.  At 0x40000100, where Linux also searches, stands KVM's signature.  Under it Linux uses x2APIC without
  * interrupt remapping, which saves the decoding of every APIC access, takes the TSC's frequency from the clock of
  * pvclock.h instead of measuring it, and does not delay after port accesses.  With several CPUs, who waits for a lock sleeps.
  */
-static void hypervisor_add(struct cpuid_model *m)
+static void kvm_add(struct cpuid_model *m)
 {
 	row_add(m, LEAF_HYP, 0, signature(LEAF_HYP_TIMING, "TrivetTrivet"));
 	row_add(m, LEAF_KVM, 0, signature(LEAF_KVM + 1, "KVMKVMKVM\0\0\0"));
@@ -227,13 +210,27 @@ static void hypervisor_add(struct cpuid_model *m)
 									PV_FEATURE_CLOCK_STABLE) });
 }
 
-static void policy_add(struct cpuid_model *m, uint32_t host_basic, uint32_t host_ext,
-		       struct cpuid_regs (*host)(uint32_t, uint32_t))
+static void hypervisor_add(struct cpuid_model *m)
+{
+	switch (m->paravirt) {
+	case VM_PARAVIRT_KVM:
+		kvm_add(m);
+		break;
+	default:
+		row_add(m, LEAF_HYP, 0, signature(LEAF_HYP_TIMING, "TrivetTrivet"));
+	}
+}
+
+static bool leaf_there(const struct host *h, uint32_t leaf)
+{
+	return leaf <= (leaf >= LEAF_EXT ? h->max_ext : h->max_basic);
+}
+
+static void policy_add(struct cpuid_model *m, const struct host *host)
 {
 	for (unsigned i = 0; i < ARRAY_LEN(policy); i++) {
 		const struct policy *p = &policy[i];
-		bool there = p->leaf >= LEAF_EXT ? p->leaf <= host_ext : p->leaf <= host_basic;
-		struct cpuid_regs h = there ? host(p->leaf, p->sub) : (struct cpuid_regs){ 0, 0, 0, 0 };
+		struct cpuid_regs h = leaf_there(host, p->leaf) ? host->cpuid(p->leaf, p->sub) : (struct cpuid_regs){ 0, 0, 0, 0 };
 		struct cpuid_regs r = {
 			(h.eax & p->pass[EAX]) | p->set[EAX], (h.ebx & p->pass[EBX]) | p->set[EBX],
 			(h.ecx & p->pass[ECX]) | p->set[ECX], (h.edx & p->pass[EDX]) | p->set[EDX],
@@ -243,30 +240,81 @@ static void policy_add(struct cpuid_model *m, uint32_t host_basic, uint32_t host
 	}
 }
 
-/* Take away what needs state components that the kernel does not switch. */
-static void hide_without_xcr0(struct cpuid_model *m)
+/* Take @name out of @s unless @there. */
+static void feature_keep(struct cpu_set *s, const char *name, bool there)
 {
-	struct cpuid_row *l1 = row_find(m, 1, 0), *l7 = row_find(m, 7, 0), *l7_1 = row_find(m, 7, 1);
-	struct cpuid_row *ext = row_find(m, 0x80000001, 0);
+	int n = cpu_feature_find(name, strlen(name));
 
-	if (!(l1->r.ecx & B(26)) || (m->xcr0_mask & (XCR0_X87 | XCR0_SSE)) != (XCR0_X87 | XCR0_SSE)) {
-		l1->r.ecx &= ~B(26);
-		m->xcr0_mask = 0;
+	if (n >= 0 && !there)
+		cpu_set_put(s, (unsigned)n, false);
+}
+
+static bool feature_there(const struct cpu_set *s, const char *name)
+{
+	int n = cpu_feature_find(name, strlen(name));
+
+	return n >= 0 && cpu_set_has(s, (unsigned)n);
+}
+
+static uint32_t *reg_of(struct cpuid_regs *r, unsigned reg)
+{
+	return reg == EAX ? &r->eax : reg == EBX ? &r->ebx : reg == ECX ? &r->ecx : &r->edx;
+}
+
+/* Which of its features the host can offer to a guest: the kernel switches the state components of @xcr0. */
+static struct cpu_set offer(const struct host *h, enum cpuid_vendor vendor, uint64_t xcr0, bool gib_pages)
+{
+	/* Of leaf 0x80000001, Intel's CPUs have only these. */
+	static const uint32_t intel[] = { [ECX] = B(0) | B(5) | B(8), [EDX] = B(11) | B(20) | BITS(27, 26) | B(29) };
+	struct cpu_set s = { { 0 } };
+
+	for (unsigned i = 0; i < cpu_feature_count(); i++) {
+		const struct cpu_feature *f = cpu_feature(i);
+		struct cpuid_regs r = leaf_there(h, f->leaf) ? h->cpuid(f->leaf, f->sub) : (struct cpuid_regs){ 0, 0, 0, 0 };
+
+		if (f->leaf != 0x80000001 || vendor == CPUID_AMD || intel[f->reg] >> f->bit & 1)
+			cpu_set_put(&s, i, f->own || *reg_of(&r, f->reg) >> f->bit & 1);
 	}
-	if ((m->xcr0_mask & XCR0_AVX512) != XCR0_AVX512 || !(m->xcr0_mask & XCR0_AVX)) {
-		m->xcr0_mask &= ~XCR0_AVX512;
-		l7->r.ebx &= ~(BITS(17, 16) | B(21) | BITS(28, 26) | BITS(31, 30));
-		l7->r.ecx &= ~(B(1) | B(6) | BITS(12, 11) | B(14));
-		l7->r.edx &= ~(BITS(3, 2) | B(8) | B(23));
-		l7_1->r.eax &= ~B(5);
+	feature_keep(&s, "xsave", (xcr0 & (XCR0_X87 | XCR0_SSE)) == (XCR0_X87 | XCR0_SSE));
+	feature_keep(&s, "avx", xcr0 & XCR0_AVX);
+	feature_keep(&s, "avx512f", (xcr0 & XCR0_AVX512) == XCR0_AVX512);
+	feature_keep(&s, "pdpe1gb", gib_pages);
+	cpu_set_close(&s);
+	return s;
+}
+
+/* State components that belong to no feature of @s cannot be enabled. */
+static uint64_t usable_components(const struct cpu_set *s, uint64_t xcr0)
+{
+	if (!feature_there(s, "xsave"))
+		return 0;
+	if (!feature_there(s, "avx"))
+		xcr0 &= ~XCR0_AVX;
+	return feature_there(s, "avx512f") ? xcr0 : xcr0 & ~XCR0_AVX512;
+}
+
+static void features_add(struct cpuid_model *m, const struct cpu_set *s)
+{
+	for (unsigned i = 0; i < cpu_feature_count(); i++) {
+		const struct cpu_feature *f = cpu_feature(i);
+
+		if (cpu_set_has(s, i))
+			*reg_of(&row_find(m, f->leaf, f->sub)->r, f->reg) |= B(f->bit);
 	}
-	if (!(m->xcr0_mask & XCR0_AVX)) {
-		l1->r.ecx &= ~(B(12) | BITS(29, 28));			/* FMA AVX F16C */
-		l7->r.ebx &= ~B(5);
-		l7->r.ecx &= ~BITS(10, 9);				/* VAES VPCLMUL */
-		l7_1->r.eax &= ~B(4);
-		ext->r.ecx &= ~(B(11) | B(16));				/* XOP FMA4 */
+}
+
+/* What a named model is called: Intel's family, model and stepping stand in leaf 1, AMD's in 0x80000001 as well. */
+static void identify(struct cpuid_model *m, const struct cpu_model *named)
+{
+	uint32_t text[12] = { 0 };
+
+	if (named->signature) {
+		row_find(m, 1, 0)->r.eax = named->signature;
+		row_find(m, 0x80000001, 0)->r.eax = m->vendor == CPUID_AMD ? named->signature : 0;
 	}
+	memcpy(text, named->brand, min_u64(strlen(named->brand), sizeof(text) - 1));
+	for (uint32_t i = 0; i < 3; i++)
+		row_find(m, 0x80000002 + i, 0)->r = (struct cpuid_regs){ text[4 * i], text[4 * i + 1], text[4 * i + 2], text[4 * i + 3] };
 }
 
 /* Counts and widths that are the VM's own. */
@@ -280,18 +328,13 @@ static void fix_up(struct cpuid_model *m, const struct cpuid_config *cfg)
 		l1->r.edx |= B(28);
 	if (m->vendor == CPUID_AMD) {
 		ext1->r.ecx |= B(9);					/* OSVW: the monitor answers */
-		ext1->r.edx |= EDX1_SET;
+		ext1->r.edx |= l1->r.edx & EDX1_COMMON;
 		if (cfg->cpu_count > 1)
 			ext1->r.ecx |= B(1);				/* CMP_LEGACY: the threads are cores */
 		ext8->r.ecx = bits << 12 | (cfg->cpu_count - 1);
 		if (ext1->r.ecx & B(22))
 			row_add(m, 0x8000001e, 0, (struct cpuid_regs){ 0, 0, 0, 0 });
-	} else {
-		ext1->r.edx &= B(11) | B(20) | BITS(27, 26) | B(29);	/* Intel's are only these */
-		ext1->r.ecx &= B(0) | B(5) | B(8);
 	}
-	if (!cfg->gib_pages)
-		ext1->r.edx &= ~B(26);
 	ext8->r.eax |= cfg->guest_phys_bits;
 }
 
@@ -320,6 +363,9 @@ static void derive(struct cpuid_model *m)
 		m->efer_mask |= EFER_FFXSR;
 	m->gib_pages = cpuid_has(m, 0x80000001, EDX, 26);
 	m->tsc_aux = cpuid_has(m, 0x80000001, EDX, 27) || cpuid_has(m, 7, ECX, 22);
+	m->x2apic = cpuid_has(m, 1, ECX, 21);
+	m->tsc_deadline = cpuid_has(m, 1, ECX, 24);
+	m->tsc_adjust = cpuid_has(m, 7, EBX, 1);
 }
 
 /* Does @leaf look at ECX?  The others have one row and answer the same for every sub-leaf. */
@@ -346,20 +392,37 @@ static void index_rows(struct cpuid_model *m)
 	}
 }
 
-void cpuid_build(struct cpuid_model *m, const struct cpuid_config *cfg, struct cpuid_regs (*host)(uint32_t, uint32_t))
+const char *cpuid_build(struct cpuid_model *m, const struct cpuid_config *cfg, struct cpuid_regs (*host)(uint32_t, uint32_t))
 {
 	struct cpuid_regs base = host(0, 0);
-	uint32_t host_ext = host(LEAF_EXT, 0).eax;
+	const struct host h = { host, base.eax, host(LEAF_EXT, 0).eax };
+	uint64_t xcr0 = cfg->xcr0_mask & ~XCR0_PKRU;
+	const struct cpu_model *named;
+	struct cpu_set offered, set;
+	const char *wrong;
 
-	*m = (struct cpuid_model){ .xcr0_mask = cfg->xcr0_mask & ~XCR0_PKRU, .phys_bits = cfg->guest_phys_bits };
-	m->linear_bits = LINEAR_BITS;
+	*m = (struct cpuid_model){ .phys_bits = cfg->guest_phys_bits, .linear_bits = LINEAR_BITS, .paravirt = cfg->paravirt };
 	m->vendor = is_signature(&base, "GenuineIntel") ? CPUID_INTEL :
 		    is_signature(&base, "AuthenticAMD") || is_signature(&base, "HygonGenuine") ? CPUID_AMD : CPUID_OTHER;
+	if (leaf_there(&h, 0xd)) {
+		struct cpuid_regs components = host(0xd, 0);
 
-	policy_add(m, base.eax, host_ext, host);
+		xcr0 &= (uint64_t)components.edx << 32 | components.eax;
+	} else {
+		xcr0 = 0;
+	}
+	offered = offer(&h, m->vendor, xcr0, cfg->gib_pages);
+	wrong = cpu_select(cfg->cpu ? cfg->cpu : "", m->vendor, &offered, &set, &named);
+	if (wrong)
+		return wrong;
+
+	m->xcr0_mask = usable_components(&set, xcr0);
+	policy_add(m, &h);
+	features_add(m, &set);
+	if (named)
+		identify(m, named);
 	xsave_add(m, host);
-	hide_without_xcr0(m);
-	if (m->vendor == CPUID_AMD && row_find(m, 0x80000001, 0)->r.ecx & B(22))
+	if (m->vendor == CPUID_AMD && feature_there(&set, "topoext"))
 		caches_add(m, cfg, 0x8000001d, host);
 	if (m->vendor != CPUID_AMD)
 		caches_add(m, cfg, 4, host);
@@ -372,10 +435,11 @@ void cpuid_build(struct cpuid_model *m, const struct cpuid_config *cfg, struct c
 
 	m->max_basic = m->vendor == CPUID_INTEL ? LEAF_MAX_BASIC : 0xd;
 	row_add(m, 0, 0, (struct cpuid_regs){ m->max_basic, base.ebx, base.ecx, base.edx });
-	row_add(m, LEAF_EXT, 0, (struct cpuid_regs){ (uint32_t)min_u64(max_u64(host_ext, 0x80000008), LEAF_EXT_MAX),
+	row_add(m, LEAF_EXT, 0, (struct cpuid_regs){ (uint32_t)min_u64(max_u64(h.max_ext, 0x80000008), LEAF_EXT_MAX),
 						     base.ebx, base.ecx, base.edx });
 	index_rows(m);
 	derive(m);
+	return NULL;
 }
 
 /* Mostly where the index says, else a binary search; NULL if there is no such row. */

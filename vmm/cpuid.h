@@ -4,12 +4,13 @@
 #define VMM_CPUID_H
 
 #include <lib/base.h>
+#include <svc/vm.h>
 #include <x86/cr.h>
 #include <x86/insn.h>
 
-#define CPUID_ROWS	80
+#include "cpu_model.h"
 
-enum cpuid_vendor { CPUID_OTHER, CPUID_INTEL, CPUID_AMD };	/* AMD: Hygon too */
+#define CPUID_ROWS	80
 
 struct cpuid_row {
 	uint32_t leaf, sub;
@@ -31,7 +32,9 @@ struct cpuid_model {
 	uint8_t phys_bits;
 	uint8_t linear_bits;
 	bool gib_pages;
+	enum vm_paravirt paravirt;
 	bool tsc_aux;			/* RDTSCP or RDPID: the MSR exists */
+	bool x2apic, tsc_deadline, tsc_adjust;
 };
 
 struct cpuid_config {
@@ -41,11 +44,16 @@ struct cpuid_config {
 	uint64_t xcr0_mask;		/* XCR0 bits that the kernel switches */
 	uint8_t guest_phys_bits;
 	bool gib_pages;			/* the nested page tables do not stand against it */
+	enum vm_paravirt paravirt;
+	const char *cpu;		/* what CPU the VM shall have: words of cpu_model.h; NULL: the host's */
 };
 
-/* @host: the host's CPUID. */
-void cpuid_build(struct cpuid_model *m, const struct cpuid_config *cfg,
-		 struct cpuid_regs (*host)(uint32_t leaf, uint32_t sub));
+/*
+ * Make @m out of the CPUID of @host.  NULL, or why the host cannot have such a CPU, good until the next call; then @m is not
+ * usable.
+ */
+const char *cpuid_build(struct cpuid_model *m, const struct cpuid_config *cfg,
+			struct cpuid_regs (*host)(uint32_t leaf, uint32_t sub)) MUST_USE;
 
 /* The state of a virtual CPU that shows in its CPUID. */
 struct cpuid_cpu {

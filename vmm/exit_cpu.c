@@ -70,6 +70,8 @@ enum vm_next exit_hypercall(struct vcpu *v)
 
 	if (!len || !vcpu_need_code(v))
 		return VM_NEXT_RUN;
+	if (v->vm->cpuid.paravirt == VM_PARAVIRT_NONE)
+		return inject_ud(v);
 	mask = insn_mode(v->page) == INSN_MODE_64 ? UINT64_MAX : UINT32_MAX;
 	gpr[TV_RAX] = pvcall(v, gpr[TV_RAX] & mask, gpr[TV_RBX] & mask, gpr[TV_RCX] & mask) & mask;
 	return retire(v, len);

@@ -92,12 +92,14 @@ static enum msr_result adjust_get(struct vcpu *v, uint32_t msr, uint64_t *val)
 {
 	(void)msr;
 	*val = v->msr.tsc_adjust;
-	return MSR_OK;
+	return v->vm->cpuid.tsc_adjust ? MSR_OK : MSR_FAULT;
 }
 
 static enum msr_result adjust_set(struct vcpu *v, uint32_t msr, uint64_t val)
 {
 	(void)msr;
+	if (!v->vm->cpuid.tsc_adjust)
+		return MSR_FAULT;
 	set_tsc_offset(v, v->msr.tsc_offset + val - v->msr.tsc_adjust);
 	v->msr.tsc_adjust = val;
 	return MSR_OK;
@@ -130,14 +132,14 @@ static enum msr_result deadline_get(struct vcpu *v, uint32_t msr, uint64_t *val)
 {
 	(void)msr;
 	*val = lapic_tsc_deadline_read(&v->lapic);
-	return MSR_OK;
+	return v->vm->cpuid.tsc_deadline ? MSR_OK : MSR_FAULT;
 }
 
 static enum msr_result deadline_set(struct vcpu *v, uint32_t msr, uint64_t val)
 {
 	(void)msr;
-	lapic_tsc_deadline_write(&v->lapic, val);
-	return MSR_OK;
+	lapic_tsc_deadline_write(&v->lapic, val);	/* which does nothing if there is no such mode */
+	return v->vm->cpuid.tsc_deadline ? MSR_OK : MSR_FAULT;
 }
 
 static enum msr_result efer_get(struct vcpu *v, uint32_t msr, uint64_t *val)
@@ -479,6 +481,8 @@ bool msr_restore(void *dev, const void *state)
 	v->msr.row = 0;
 	v->msr.pv_wall_clock = v->msr.pv_system_time = v->msr.pv_steal_time = 0;
 	set_tsc_offset(v, s->tsc_offset);
+	if (v->vm->cpuid.paravirt != VM_PARAVIRT_KVM)
+		return true;
 	return pvclock_set(v, MSR_PV_WALL_CLOCK, s->pv_wall_clock) == MSR_OK &&
 	       pvclock_set(v, MSR_PV_SYSTEM_TIME, s->pv_system_time) == MSR_OK &&
 	       steal_set(v, MSR_PV_STEAL_TIME, s->pv_steal_time) == MSR_OK;

@@ -75,11 +75,13 @@ static bool wall_clock_write(const struct vm *vm, uint64_t gpa)
 enum msr_result pvclock_get(struct vcpu *v, uint32_t msr, uint64_t *val)
 {
 	*val = msr == MSR_PV_SYSTEM_TIME ? v->msr.pv_system_time : v->msr.pv_wall_clock;
-	return MSR_OK;
+	return v->vm->cpuid.paravirt == VM_PARAVIRT_KVM ? MSR_OK : MSR_FAULT;
 }
 
 enum msr_result pvclock_set(struct vcpu *v, uint32_t msr, uint64_t val)
 {
+	if (v->vm->cpuid.paravirt != VM_PARAVIRT_KVM)
+		return MSR_FAULT;
 	if (msr == MSR_PV_WALL_CLOCK) {
 		if (val % sizeof(uint32_t) || (val && !wall_clock_write(v->vm, val)))
 			return MSR_FAULT;

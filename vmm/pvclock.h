@@ -19,7 +19,7 @@
 #define PV_FEATURE_CLOCK	BIT(3)
 #define PV_FEATURE_CLOCK_STABLE	BIT(24)
 
-/* RDMSR and WRMSR of the two.  MSR_FAULT: reserved bits, or no memory there. */
+/* RDMSR and WRMSR of the two.  MSR_FAULT: not offered, reserved bits, or no memory there. */
 enum msr_result pvclock_get(struct vcpu *v, uint32_t msr, uint64_t *val);
 enum msr_result pvclock_set(struct vcpu *v, uint32_t msr, uint64_t val);
 

@@ -79,13 +79,13 @@ enum msr_result steal_get(struct vcpu *v, uint32_t msr, uint64_t *val)
 {
 	(void)msr;
 	*val = v->msr.pv_steal_time;
-	return MSR_OK;
+	return v->vm->cpuid.paravirt == VM_PARAVIRT_KVM ? MSR_OK : MSR_FAULT;
 }
 
 enum msr_result steal_set(struct vcpu *v, uint32_t msr, uint64_t val)
 {
 	(void)msr;
-	if (val & RESERVED ||
+	if (v->vm->cpuid.paravirt != VM_PARAVIRT_KVM || val & RESERVED ||
 	    (val & ENABLED && !gmem_at(&v->vm->mem, (gpa_t){ val & ~ENABLED }, sizeof(struct steal_time), true)))
 		return MSR_FAULT;
 	v->msr.pv_steal_time = val & ENABLED ? val : 0;

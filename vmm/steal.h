@@ -21,7 +21,7 @@ struct steal {
 	uint64_t updated;		/* TSC of the last time                                         */
 };
 
-/* RDMSR and WRMSR.  MSR_FAULT: reserved bits, or no memory there. */
+/* RDMSR and WRMSR.  MSR_FAULT: not offered, reserved bits, or no memory there. */
 enum msr_result steal_get(struct vcpu *v, uint32_t msr, uint64_t *val);
 enum msr_result steal_set(struct vcpu *v, uint32_t msr, uint64_t val);
 

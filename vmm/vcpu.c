@@ -34,7 +34,7 @@ enum { APIC_SVR = 0xf0, APIC_LVT_LINT0 = 0x350, APIC_LVT_LINT1 = 0x360 };
 bool vcpu_init(struct vcpu *v, struct vm *vm, unsigned index, struct tv_exit_page *page)
 {
 	const struct lapic_config apic = {
-		.id = index, .bsp = index == 0, .x2apic = true, .tsc_deadline = true, .directed_eoi = true,
+		.id = index, .bsp = index == 0, .x2apic = vm->cpuid.x2apic, .tsc_deadline = vm->cpuid.tsc_deadline, .directed_eoi = true,
 		.phys_bits = vm->cpuid.phys_bits, .tsc_hz = vm->tsc_hz,
 	};
 

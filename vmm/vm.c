@@ -49,14 +49,16 @@ static bool board_setup(struct vm *vm)
 bool vm_init(struct vm *vm, const struct vm_setup *setup)
 {
 	const struct vm_config *cfg = setup->config;
-	const struct cpuid_config cpu = {
+	struct cpuid_config cpu = {
 		.cpu_count = cfg->cpus,
 		.tsc_hz = setup->info->tsc_hz,
 		.apic_bus_hz = LAPIC_BUS_HZ,
 		.xcr0_mask = setup->info->xcr0_mask,
 		.guest_phys_bits = (uint8_t)setup->info->guest_phys_bits,
 		.gib_pages = (setup->info->features & TV_FEAT_GUEST_1G) != 0,
+		.paravirt = (enum vm_paravirt)cfg->paravirt,
 	};
+	const char *wrong;
 
 	vm->tsc_hz = setup->info->tsc_hz;
 	vm->features = setup->info->features;
@@ -79,7 +81,12 @@ bool vm_init(struct vm *vm, const struct vm_setup *setup)
 			      cpu.guest_phys_bits);
 		return false;
 	}
-	cpuid_build(&vm->cpuid, &cpu, setup->host_cpuid);
+	cpu.cpu = cfg->cpu && cfg->cpu < VM_CMDLINE ? cfg->cmdline + cfg->cpu : "";
+	wrong = cpuid_build(&vm->cpuid, &cpu, setup->host_cpuid);
+	if (wrong) {
+		(void)vm_stop(vm, VM_EXIT_REFUSED, "cpu %s: %s", cpu.cpu, wrong);
+		return false;
+	}
 	vm->walk = (struct gwalk_vm){ walk_ram, &vm->mem, vm->cpuid.phys_bits, vm->cpuid.gib_pages };
 	if (!memory_init(vm, setup->ram) || !board_setup(vm)) {
 		(void)vm_stop(vm, VM_EXIT_MONITOR, "the address map is inconsistent");

@@ -64,6 +64,9 @@ struct vm_ram {
 #define VM_DEVICE_PVPANIC	(1u << 1)
 #define VM_DEVICE_CONSOLE	(1u << 2)	/* virtio console                     */
 
+/* Whose paravirtual interface a guest finds. */
+enum vm_paravirt { VM_PARAVIRT_KVM = 0, VM_PARAVIRT_HYPERV = 1, VM_PARAVIRT_NONE = 2, VM_PARAVIRTS };
+
 /* A file that goes into the guest along with the kernel. */
 struct vm_module {
 	uint64_t size;				/* bytes                                                      */
@@ -108,15 +111,15 @@ struct vm_config {
 	char name[VM_NAME];
 	char kernel_name[VM_MODULE_NAME];	/* of the boot modules, for messages                          */
 	char firmware_name[VM_MODULE_NAME];
-	char cmdline[VM_CMDLINE];		/* for the guest kernel; behind its NUL, those of the modules */
+	char cmdline[VM_CMDLINE];		/* for the guest kernel; behind its NUL, those of the modules, then the CPU */
 	uint64_t old_addr;			/* where the memory in the area "old" was                     */
 	uint32_t generation;			/* 0: begin; n: go on as the n-th monitor after the first one, see svc/record.h */
 	uint32_t reserved;
 	uint32_t disk_count;			/* 0 ... VM_DISKS                                             */
-	uint32_t reserved1;
+	uint32_t cpu;				/* its CPU, words of vmm/cpu_model.h: offset in @cmdline, 0: host's */
 	struct vm_disk disk[VM_DISKS];
 	uint32_t net_count;			/* 0 ... VM_NETS: network ports                               */
-	uint32_t reserved2;
+	uint32_t paravirt;			/* enum vm_paravirt                                           */
 	uint64_t net_signal[VM_NETS];		/* the bit to signal on "netN"                                */
 };
 _Static_assert(offsetof(struct vm_config, ram) == 56, "protocol");

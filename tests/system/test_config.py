@@ -79,6 +79,10 @@ ERRORS = {
     "not schedulable on one CPU": (f"[vm.a]\n{GOOD}budget='6ms'\nperiod='10ms'\ncpu_list=[1]\n"
                                    f"[vm.b]\n{GOOD}budget='5ms'\nperiod='10ms'\ncpu_list=[1]\n", 12, "vm.b.cpu_list",
                                    ["a, b", "CPU 1", "110.0%", "at most 100%"]),
+    "no such CPU model": (f"[vm.a]\n{GOOD}cpu = 'x86-64-v5'\n", 4, "vm.a.cpu", ['did you mean "x86-64-v4"', "expected one of: host, x86-64-v1"]),
+    "no such feature": (f"[vm.a]\n{GOOD}cpu_features = ['+aess']\n", 4, "vm.a.cpu_features", ['did you mean "aes"']),
+    "feature without sign": (f"[vm.a]\n{GOOD}cpu_features = ['aes']\n", 4, "vm.a.cpu_features.0", ["+ or -"]),
+    "no such interface": (f"[vm.a]\n{GOOD}paravirt = 'xen'\n", 4, "vm.a.paravirt", ["kvm, hyperv, none"]),
     "no such kernel": ('[vm.a]\nmemory = "64M"\nkernel = "vmlinux"\n', 3, "vm.a.kernel", ["vmlinux: no such file", 'did you mean "vmlinuz"']),
     "kernel is a folder": ('[vm.a]\nmemory = "64M"\nkernel = "."\n', 3, "vm.a.kernel", ["Is a directory"]),
     "no such guest": ('[vm.a]\nmemory = "64M"\nkernel = "guest:linux-clud"\n', 3, "vm.a.kernel", ['did you mean "guest:linux-cloud"']),
@@ -250,3 +254,28 @@ def test_the_report_says_where_each_cpu_runs(trivet, tmp_path):
 def test_a_good_configuration_is_accepted_silently(trivet):
     done = trivet("check", TREE / "examples/default.toml")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+DUMP = """CPU:
+   0x00000000 0x00: eax=0x00000001 ebx=0x756e6547 ecx=0x6c65746e edx=0x49656e69
+   0x00000001 0x00: eax=0x000006fb ebx=0x00000000 ecx=0x00002201 edx=0x078bfbff
+   0x80000000 0x00: eax=0x80000008 ebx=0x00000000 ecx=0x00000000 edx=0x00000000
+   0x80000001 0x00: eax=0x00000000 ebx=0x00000000 ecx=0x00000001 edx=0x20100800
+   0x80000008 0x00: eax=0x00003024 ebx=0x00000000 ecx=0x00000000 edx=0x00000000
+"""
+
+
+def test_cpu_models_are_shown_and_resolved_for_a_vm_and_another_host(trivet, tmp_path):
+    models = trivet("cpu", "--models").stdout
+    assert 'x86-64-v2: "Trivet x86-64-v2 CPU", for hosts by any maker:' in models and "haswell:" in models
+    assert "models:\n    host x86-64-v1" in trivet("cpu", "--host").stdout
+    (tmp_path / "core2").write_text(DUMP)
+    other = trivet("cpu", "--host", "--from", tmp_path / "core2").stdout
+    assert "by Intel: family 0x6, model 0xf" in other and "x86-64-v1\n" in other and "ssse3" in other and "avx" not in other
+    (tmp_path / "a.toml").write_text(f"[vm.a]\n{GOOD}cpu = 'x86-64-v1'\ncpu_features = ['+ssse3', '+sse3']\ncpus = 2\n")
+    text = trivet("cpu", "--resolve", tmp_path / "a.toml", "--from", tmp_path / "core2").stdout
+    assert "vm a: x86-64-v1 +ssse3 +sse3\nTrivet x86-64-v1 CPU, by Intel" in text
+    assert "0x00000001 0x00: eax=0x000006fb ebx=0x00020000 ecx=0x81200201" in text
+    (tmp_path / "a.toml").write_text(f"[vm.a]\n{GOOD}cpu = 'x86-64-v2'\n")
+    refused = trivet("cpu", "--resolve", tmp_path / "a.toml", "--from", tmp_path / "core2")
+    assert refused.returncode == 1 and "vm.a.cpu: the host cannot offer: sse4_1 sse4_2 popcnt" in refused.stderr

@@ -237,7 +237,7 @@ static void a_bad_vm_entry_is_refused_with_its_node_and_property(void **state)
 		{ many_restarts, "config: /vms/vm@0: restart-limit: expected 1 to 8, found 9\n" },
 		{ nameless_module, "config: /vms/vm@0: module 0: expected the name of a boot module\n" },
 		{ too_many_modules, "config: /vms/vm@0: more than 4 modules\n" },
-		{ long_together, "config: /vms/vm@0: cmdline: longer than 1535 characters together with those of the modules\n" },
+		{ long_together, "config: /vms/vm@0: cmdline: longer than 1535 characters together with those of the modules and the CPU\n" },
 		{ child_node, "config: /vms/vm@0: unknown node \"disk\"\n" },
 	};
 

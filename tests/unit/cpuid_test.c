@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The CPUID model: nothing that is not virtualised shows, and what shows is consistent. */
-/* sources: vmm/cpuid.c */
+/* sources: vmm/cpu_feature.c vmm/cpu_model.c vmm/cpuid.c vmm/rt/fmt.c */
 #include "cpuid.h"
 
 #include <setjmp.h>
@@ -57,7 +57,7 @@ static void build(const char *name, unsigned cpus, uint64_t xcr0)
 		.cpu_count = cpus, .tsc_hz = 2593906000, .apic_bus_hz = 1000000000, .xcr0_mask = xcr0, .guest_phys_bits = 40,
 		.gib_pages = true,
 	};
-	cpuid_build(&m, &cfg, host);
+	assert_null(cpuid_build(&m, &cfg, host));
 	cpu = (struct cpuid_cpu){ .apic_id = 0, .apic_enabled = true, .cr4 = 0, .xcr0 = 1 };
 }
 
@@ -283,7 +283,7 @@ static void the_guest_sees_its_own_address_widths_and_1_gib_pages_only_if_they_w
 	assert_int_equal(query(0x80000008, 0).eax, 48 << 8 | 40);
 	assert_true(m.gib_pages);
 	cfg.gib_pages = false;
-	cpuid_build(&m, &cfg, host);
+	assert_null(cpuid_build(&m, &cfg, host));
 	assert_false(m.gib_pages);
 	assert_false(query(0x80000001, 0).edx & BIT(26));
 }
@@ -295,6 +295,127 @@ static void register_masks_follow_the_features(void **state)
 	assert_false(m.cr4_mask & (CR4_VMXE | CR4_SMXE | CR4_CET | CR4_PKS | CR4_LA57));
 	assert_true(m.efer_mask & EFER_NXE);
 	assert_false(m.efer_mask & (EFER_SVME | EFER_LMA));
+}
+
+/* The VM's CPU as @words describe it. */
+static const char *rebuild(const char *words)
+{
+	cfg.cpu = words;
+	return cpuid_build(&m, &cfg, host);
+}
+
+static bool has(const char *name)
+{
+	const struct cpu_feature *f = cpu_feature((unsigned)cpu_feature_find(name, strlen(name)));
+	struct cpuid_regs r = query(f->leaf, f->sub);
+	const uint32_t reg[] = { r.eax, r.ebx, r.ecx, r.edx };
+
+	return (reg[f->reg] >> f->bit & 1) != 0;
+}
+
+static void every_feature_stands_once_in_the_table_and_what_it_needs_stands_there_too(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < cpu_feature_count(); i++) {
+		const struct cpu_feature *f = cpu_feature(i);
+
+		assert_int_equal(cpu_feature_find(f->name, strlen(f->name)), i);
+		assert_true(!f->needs || cpu_feature_find(f->needs, strlen(f->needs)) >= 0);
+		for (unsigned k = 0; k < i; k++)
+			assert_false(cpu_feature(k)->leaf == f->leaf && cpu_feature(k)->sub == f->sub &&
+				     cpu_feature(k)->reg == f->reg && cpu_feature(k)->bit == f->bit);
+	}
+	assert_int_equal(cpu_feature_find("svm", 3), -1);
+}
+
+static void every_model_names_features_that_exist_and_lacks_nothing_that_they_need(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < cpu_model_count(); i++) {
+		const struct cpu_model *named = cpu_model(i);
+		struct cpu_set set = cpu_model_features(named), closed = set;
+
+		cpu_set_close(&closed);
+		assert_memory_equal(&set, &closed, sizeof(set));
+		assert_true(strlen(named->brand) < 48);
+		for (const char *word = named->features, *end; *word; word = *end ? end + 1 : end) {
+			end = word + strcspn(word, " ");
+			assert_true(cpu_feature_find(word, (size_t)(end - word)) >= 0);
+		}
+	}
+}
+
+static void a_named_model_has_its_features_and_no_others(void **state)
+{
+	struct cpuid_regs r;
+
+	(void)state;
+	assert_null(rebuild("x86-64-v2"));
+	assert_true(has("sse4_2") && has("lm") && has("cx16"));
+	assert_false(has("avx") || has("xsave") || has("aes") || has("smep") || has("rdtscp") || has("3dnow"));
+	assert_true(has("x2apic") && has("tsc_deadline"));	/* the monitor's own */
+	assert_int_equal(m.cr4_mask & (CR4_OSXSAVE | CR4_SMEP | CR4_PCIDE), 0);
+	assert_int_equal(m.xcr0_mask, 0);
+	assert_int_equal(query(0xd, 0).ecx, 0);
+	assert_int_equal(query(0xd, 2).eax, 0);
+	assert_false(m.tsc_aux);
+	r = query(0x80000002, 0);
+	assert_memory_equal(&r.eax, "Trivet x86-64-v2", 16);
+	assert_null(rebuild("x86-64-v3"));
+	assert_true(has("avx2") && has("fma"));
+	assert_int_equal(m.xcr0_mask & (XCR0_X87 | XCR0_SSE | XCR0_AVX | XCR0_AVX512), XCR0_X87 | XCR0_SSE | XCR0_AVX);
+}
+
+static void a_makers_model_has_its_signature_and_is_refused_on_anothers_cpu(void **state)
+{
+	(void)state;
+	assert_null(rebuild("epyc-rome"));
+	assert_int_equal(query(1, 0).eax, 0x830f10);
+	assert_int_equal(query(0x80000001, 0).eax, 0x830f10);
+	assert_non_null(strstr(rebuild("haswell"), "one of Intel"));
+	intel(NULL);
+	assert_null(rebuild("haswell"));
+	assert_int_equal(query(1, 0).eax, 0x306c3);
+	assert_non_null(strstr(rebuild("epyc"), "one of AMD"));
+}
+
+static void features_are_switched_one_by_one_and_take_along_what_needs_them(void **state)
+{
+	(void)state;
+	assert_null(rebuild("host -avx -pcid"));
+	assert_false(has("avx") || has("avx2") || has("fma") || has("avx512f") || has("pcid") || has("invpcid"));
+	assert_true(has("xsave") && has("aes"));
+	assert_int_equal(m.cr4_mask & CR4_PCIDE, 0);
+	assert_null(rebuild("x86-64-v1 +rdtscp  +x2apic -tsc_adjust"));
+	assert_true(has("rdtscp") && m.tsc_aux && !m.tsc_adjust && !has("tsc_adjust"));
+	assert_null(rebuild("host -fpu"));
+	assert_false(has("sse2") || has("xsave") || has("avx"));
+}
+
+static void a_cpu_that_cannot_be_is_refused_with_the_reason(void **state)
+{
+	(void)state;
+	assert_non_null(strstr(rebuild("pentium"), "no model \"pentium\""));
+	assert_non_null(strstr(rebuild("host +svm"), "\"+svm\" is no feature"));
+	assert_non_null(strstr(rebuild("host avx"), "\"avx\" is no feature"));
+	assert_non_null(strstr(rebuild("host -"), "is no feature"));
+	assert_non_null(strstr(rebuild("host -avx +avx2"), "left out: avx2"));
+	build("AuthenticAMD", 1, XCR0_X87 | XCR0_SSE);
+	assert_non_null(strstr(rebuild("x86-64-v3"), "cannot offer: fma avx"));
+	assert_non_null(strstr(rebuild("host +avx"), "cannot offer: avx"));
+	assert_null(rebuild("x86-64-v3 -avx"));
+	intel(NULL);
+	assert_non_null(strstr(rebuild("host +sse4a"), "cannot offer: sse4a"));
+}
+
+static void a_guest_finds_the_paravirtual_interface_that_was_chosen(void **state)
+{
+	(void)state;
+	cfg.paravirt = VM_PARAVIRT_NONE;
+	assert_null(rebuild(NULL));
+	assert_int_equal(query(0x40000000, 0).eax, 0x40000010);
+	assert_int_equal(query(0x40000100, 0).eax, 0);
+	assert_int_equal(query(0x40000101, 0).eax, 0);
 }
 
 int main(void)
@@ -316,6 +437,13 @@ int main(void)
 		cmocka_unit_test_setup(leaves_beyond_the_last_repeat_it_on_intel_and_are_zero_on_amd, intel),
 		cmocka_unit_test_setup(the_guest_sees_its_own_address_widths_and_1_gib_pages_only_if_they_work, amd),
 		cmocka_unit_test_setup(register_masks_follow_the_features, amd),
+		cmocka_unit_test(every_feature_stands_once_in_the_table_and_what_it_needs_stands_there_too),
+		cmocka_unit_test(every_model_names_features_that_exist_and_lacks_nothing_that_they_need),
+		cmocka_unit_test_setup(a_named_model_has_its_features_and_no_others, amd),
+		cmocka_unit_test_setup(a_makers_model_has_its_signature_and_is_refused_on_anothers_cpu, amd),
+		cmocka_unit_test_setup(features_are_switched_one_by_one_and_take_along_what_needs_them, amd),
+		cmocka_unit_test_setup(a_cpu_that_cannot_be_is_refused_with_the_reason, amd),
+		cmocka_unit_test_setup(a_guest_finds_the_paravirtual_interface_that_was_chosen, amd),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

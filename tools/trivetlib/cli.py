@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The sub-commands: check, image, run."""
+"""The sub-commands: check, cpu, image, run."""
 import argparse
 import os
 import sys
 import tempfile
 from pathlib import Path
 
-from . import bochs, bundle, config, filetype, image, layout, machine, placement
+from . import bochs, bundle, config, cpu, filetype, image, layout, machine, placement
 from .problem import NoEmulator, Problem, Problems
 from .session import MEANING, Session, Status
 
@@ -35,6 +35,14 @@ def parser():
     check.add_argument("--cpus", type=positive, metavar="N", help="check for a machine with N CPUs (default: as [machine] says)")
     check.add_argument("--memory", type=size, metavar="SIZE", help="check for a machine with so much memory")
     check.add_argument("--report", action="store_true", help="print the final layout")
+
+    what = commands.add_parser("cpu", help="show what CPUs guests can have", description="Show CPU models: of the host, of the monitor, of VMs.")
+    what = what.add_mutually_exclusive_group(required=True)
+    what.add_argument("--host", action="store_true", help="what the CPU that this runs on can offer to a guest, and its models")
+    what.add_argument("--models", action="store_true", help="the named models and their features")
+    what.add_argument("--resolve", metavar="CONFIG.toml", help="the CPU that each virtual machine will see")
+    commands.choices["cpu"].add_argument("--from", dest="dump", metavar="FILE",
+                                         help="for another host, of which FILE is a raw dump of CPUID (cpuid -1 -r)")
 
     make = commands.add_parser("image", help="make a bootable image", description="Make a hybrid image: BIOS and UEFI, CD and USB.")
     make.add_argument("config", metavar="CONFIG.toml")
@@ -73,6 +81,15 @@ def do_check(args):
     check_machine(system, args)
     if args.report:
         print("\n".join(layout.report(system, args.cpus)))
+    return Status.POWER_OFF
+
+
+def do_cpu(args):
+    program = layout.built(cpu.PROGRAM, layout.BUILD)
+    if args.resolve:
+        print("\n".join(cpu.resolve(program, args.dump, config.load(args.resolve))))
+    else:
+        print(cpu.ask(program, args.dump, "host" if args.host else "models"), end="")
     return Status.POWER_OFF
 
 
@@ -144,7 +161,7 @@ def do_run(args):
 def main(argv=None):
     args = parser().parse_args(argv)
     try:
-        return int({"check": do_check, "image": do_image, "run": do_run}[args.command](args))
+        return int({"check": do_check, "cpu": do_cpu, "image": do_image, "run": do_run}[args.command](args))
     except Problems as problems:
         print(problems, file=sys.stderr)
     except NoEmulator as problem:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import jsonschema
 
-from . import filetype, placement
+from . import cpu, filetype, placement
 from .problem import Problem, Problems, did_you_mean
 from .tomlpos import key_lines
 
@@ -69,6 +69,9 @@ class Vm:
     resume: bool = True
     watchdog_us: int = 0        # 0: none
     devices: list = field(default_factory=list)         # words of the schema
+    cpu: str = "host"           # a model, and what is changed about it: "+x", "-y"
+    cpu_features: list = field(default_factory=list)
+    paravirt: str = "kvm"
     disks: list = field(default_factory=list)
     firmware: Path | None = None
     monitor: Path | None = None # None: the usual one
@@ -217,7 +220,10 @@ class _Checker:
                 budget, period, table.get("restart", "never"), table.get("autostart", True), table.get("cpu_list", []), table.get("exclusive", False),
                 table.get("restart_limit", 5), table.get("resume", True), self.watchdog(key, table), table.get("devices", []),
                 firmware=self.file(key + ("firmware",), table),
-                monitor=self.file(key + ("monitor",), table))
+                monitor=self.file(key + ("monitor",), table), cpu=table.get("cpu", "host"), cpu_features=table.get("cpu_features", []),
+                paravirt=table.get("paravirt", "kvm"))
+        for name, text in cpu.problems(vm.cpu, vm.cpu_features):
+            self.problem(key + (name,), text)
         vm.disks = [self.disk(key + ("disk", index), name, index, disk) for index, disk in enumerate(table.get("disk", []))]
         self.check_cpus(key, vm)
         if vm.monitor:
@@ -247,10 +253,12 @@ class _Checker:
 
     def check_modules(self, key, vm):
         text = len(vm.cmdline) + sum(len(module.cmdline) + 1 for module in vm.modules)
+        words = cpu.words(vm.cpu, vm.cpu_features)
+        text += len(words) + 1 if words else 0
         if len(vm.modules) > MODULES_MAX:
             self.problem(key + ("modules",), f"{len(vm.modules)} with the initrd; expected at most {MODULES_MAX}")
         if text > CMDLINES_MAX:
-            self.problem(key + ("modules",), f"the command lines have {text} characters together; expected at most {CMDLINES_MAX}")
+            self.problem(key + ("modules",), f"the command lines and the words about the CPU have {text} characters together; expected at most {CMDLINES_MAX}")
         for module in vm.modules:
             if module.path.stat().st_size == 0:
                 self.problem(key + ("modules",), f"{module.path}: is an empty file")

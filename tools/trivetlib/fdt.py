@@ -3,15 +3,17 @@
 
 	/ { compatible = "trivet,system-1"; when-all-stopped = "poweroff" | "stay";
 	    console { prefix = <control code>; front = "name of a VM"; };	absent front: the management shell
-	    vms { vm@0 { name, monitor, kernel, firmware, cmdline, restart = "..."; memory = /bits/ 64 <bytes>;
+	    vms { vm@0 { name, monitor, kernel, firmware, cmdline, cpu, paravirt, restart = "..."; memory = /bits/ 64 <bytes>;
 			 cpus, priority, budget-us, period-us, restart-limit, resume, watchdog-ms, exclusive, devices, autostart = <u32>;
 			 cpu-list = <u32> ...;	absent: root chooses
 			 module@0 { image, cmdline = "..."; };
 			 disk@0 { image, serial = "..."; size = /bits/ 64 <bytes>; read-only = <u32>; type = "virtio" | "sata" | "cdrom"; }; }; };
 	    drivers { serial { image = "serial.elf"; }; }; };
 
-kernel, firmware and image hold names of boot modules."""
+cpu is a model and changes to its features, as vmm/cpu_model.h has them.  kernel, firmware and image hold names of boot modules."""
 import libfdt
+
+from . import cpu
 
 DEVICES = {"test": 1, "pvpanic": 2, "console": 4}     # VM_DEVICE_* of include/svc/vm.h
 SIZE_HINT = 1 << 20     # the library does not make room for what finishing a tree adds
@@ -58,8 +60,11 @@ def add_vm(tree, vm, module_of):
     tree.property_u32("watchdog-ms", vm.watchdog_us // 1000)
     tree.property_u32("exclusive", int(vm.exclusive))
     tree.property_u32("devices", sum(DEVICES[word] for word in vm.devices))
+    if words := cpu.words(vm.cpu, vm.cpu_features):
+        tree.property_string("cpu", words)
+    tree.property_string("paravirt", vm.paravirt)
     if vm.cpu_list:
-        tree.property("cpu-list", b"".join(cpu.to_bytes(4, "big") for cpu in vm.cpu_list))
+        tree.property("cpu-list", b"".join(number.to_bytes(4, "big") for number in vm.cpu_list))
     tree.property_u32("autostart", int(vm.autostart))
     for index, module in enumerate(vm.modules):
         with tree.add_node(f"module@{index}"):

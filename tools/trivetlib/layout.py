@@ -4,7 +4,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import fdt, filetype, placement
+from . import cpu, fdt, filetype, placement
 from .config import HYPERVISOR_MEMORY, TREE, format_size, memory_needed, over_committed
 from .problem import Problem
 
@@ -119,6 +119,7 @@ def report(system, cpus=None):
         yield f"vm {index}: {vm.name} ({prefix} {index + 1}): {format_size(vm.memory)}, {vm.cpus} CPU{'s' if vm.cpus > 1 else ''}, " \
             f"priority {vm.priority}, {limit}, restart {vm.restart}, {'started at boot' if vm.autostart else 'not started at boot'}"
         yield placement_text(vm, places)
+        yield f"  cpu:     {cpu.words(vm.cpu, vm.cpu_features) or cpu.HOST}, paravirtual interface: {vm.paravirt}"
         if vm.firmware:
             yield f"  firmware: {names[vm.firmware]} = {vm.firmware}: {vm.firmware.stat().st_size >> 10} KiB"
         if vm.kernel:

@@ -29,6 +29,8 @@ struct config_driver_node {
 static const char *const stopped_words[] = { "stay", "poweroff", NULL };
 static const char *const restart_words[] = { "never", "on-failure", "always", NULL };
 
+static const char *const paravirt_words[VM_PARAVIRTS + 1] = { "kvm", "hyperv", "none", NULL };
+
 static const struct config_prop root_props[] = {
 	{ .name = "compatible", .kind = PROP_TEXT, .required = true,
 	  .offset = offsetof(struct config_root_node, compatible), .size = 32 },
@@ -70,6 +72,8 @@ static const struct config_prop vm_props[] = {
 	{ .name = "cmdline", .kind = PROP_TEXT, .offset = offsetof(struct config_vm, cmdline), .size = VM_CMDLINE },
 	{ .name = "devices", .kind = PROP_U32, .offset = offsetof(struct config_vm, devices),
 	  .max = VM_DEVICE_TEST | VM_DEVICE_PVPANIC | VM_DEVICE_CONSOLE },
+	{ .name = "cpu", .kind = PROP_TEXT, .offset = offsetof(struct config_vm, cpu), .size = CONFIG_CPU },
+	{ .name = "paravirt", .kind = PROP_WORD, .words = paravirt_words, .offset = offsetof(struct config_vm, paravirt) },
 	{ .name = "priority", .kind = PROP_U32, .offset = offsetof(struct config_vm, priority),
 	  .min = 1, .max = CONFIG_PRIORITY_MAX },
 	{ .name = "budget-us", .kind = PROP_U32, .offset = offsetof(struct config_vm, budget_us), .max = CONFIG_MAX_PERIOD },
@@ -166,10 +170,10 @@ static bool modules_read(const struct config_at *at, int node, struct config_vm 
 	return true;
 }
 
-/* All command lines share the room that the monitor has for them. */
+/* All command lines, and the description of the CPU, share the room that the monitor has for them. */
 static bool cmdlines_fit(const struct config_vm *vm)
 {
-	size_t used = strlen(vm->cmdline) + 1;
+	size_t used = strlen(vm->cmdline) + 1 + (vm->cpu[0] ? strlen(vm->cpu) + 1 : 0);
 
 	for (unsigned i = 0; i < vm->module_count; i++)
 		used += strlen(vm->module[i].args) + 1;
@@ -197,7 +201,7 @@ static bool vm_check(const struct config_at *at, const struct config *c, const s
 		return false;
 	}
 	if (!cmdlines_fit(vm)) {
-		config_error(at, "cmdline: longer than %u characters together with those of the modules", VM_CMDLINE - 1);
+		config_error(at, "cmdline: longer than %u characters together with those of the modules and the CPU", VM_CMDLINE - 1);
 		return false;
 	}
 	if ((vm->budget_us == 0) != (vm->period_us == 0) || vm->budget_us > vm->period_us) {

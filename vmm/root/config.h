@@ -8,6 +8,7 @@
 
 #define CONFIG_VMS		16u
 #define CONFIG_MODULE_ARGS	512u
+#define CONFIG_CPU		256u	/* words that describe a CPU, with NUL */
 #define CONFIG_MONITOR		"vmm"	/* the usual monitor */
 #define CONFIG_COMPATIBLE	"trivet,system-1"
 
@@ -54,6 +55,8 @@ struct config_vm {
 	struct config_module module[VM_MODULES];
 	unsigned module_count;
 	uint32_t devices;		/* VM_DEVICE_* of svc/vm.h                                   */
+	char cpu[CONFIG_CPU];		/* words of vmm/cpu_model.h; "": the host's                  */
+	uint32_t paravirt;		/* enum vm_paravirt                                          */
 	char cmdline[VM_CMDLINE];
 	unsigned disk_count;
 	struct config_disk disk[VM_DISKS];

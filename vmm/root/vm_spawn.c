@@ -78,7 +78,7 @@ static uint64_t give_module(struct vm *v, const char *name, const char *module, 
 	return m->size;
 }
 
-/* The files beside the kernel, their command lines behind the kernel's. */
+/* The files beside the kernel; their command lines stand behind the kernel's, the CPU's description behind these. */
 static void give_modules(struct vm *v, struct vm_config *c)
 {
 	size_t used = strlen(c->cmdline) + 1;
@@ -92,6 +92,10 @@ static void give_modules(struct vm *v, struct vm_config *c)
 		c->module[i].size = give_module(v, name, m->image, TV_RIGHT_READ, c->module[i].name);
 		c->module[i].args = (uint32_t)used;
 		used += str_copy(c->cmdline + used, sizeof(c->cmdline) - used, m->args) + 1;
+	}
+	if (v->config->cpu[0]) {
+		c->cpu = (uint32_t)used;
+		str_copy(c->cmdline + used, sizeof(c->cmdline) - used, v->config->cpu);
 	}
 }
 
@@ -143,7 +147,7 @@ bool vm_spawn(struct vm *v)
 
 	c = (struct vm_config){
 		.memory = v->config->memory, .wall_seconds = root.wall_seconds, .wall_tsc = root.wall_tsc,
-		.devices = v->config->devices, .root_signal = BIT(ROOT_BIT_VM + v->index),
+		.devices = v->config->devices, .paravirt = v->config->paravirt, .root_signal = BIT(ROOT_BIT_VM + v->index),
 	};
 	str_copy(c.name, sizeof(c.name), v->config->name);
 	str_copy(c.cmdline, sizeof(c.cmdline), v->config->cmdline);
