@@ -18,7 +18,7 @@ static bool drives_init(struct vm *vm, const struct vm_setup *setup)
 	for (unsigned i = 0; i < setup->config->disk_count; i++) {
 		const struct vm_disk *c = &setup->config->disk[i];
 
-		if (c->type == VM_DISK_VIRTIO)
+		if (c->type != VM_DISK_SATA && c->type != VM_DISK_CDROM)
 			continue;
 		vm->sata[i] = vm_disk_ram(setup, i);
 		vm->ahci.drive[i] = (struct ata_drive){ .medium = &vm->sata[i], .cd = c->type == VM_DISK_CDROM };

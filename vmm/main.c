@@ -20,6 +20,7 @@
 #include "inject.h"
 #include "layout.h"
 #include "legacy.h"
+#include "variables.h"
 #include "vcpu.h"
 #include "vm.h"
 
@@ -417,6 +418,20 @@ static bool firmware_load(struct setup *s)
 	return gmem_add(&vm.mem, (gpa_t){ base }, in.size, (void *)HOST_FIRMWARE, false) && firmware_init(&vm, &in);
 }
 
+/* The flash of the firmware's variables: the disk of that type, if there is one. */
+static bool variables_load(struct setup *s, const struct vm_setup *machine)
+{
+	char name[12];
+
+	for (unsigned i = 0; i < s->config->disk_count; i++) {
+		if (s->config->disk[i].type != VM_DISK_FLASH)
+			continue;
+		fmt_buf(name, sizeof(name), "ramdisk%u", i);
+		return variables_init(&vm, machine, i, s->space, start_cap(s->start, name));
+	}
+	return true;
+}
+
 /* Everything up to the first instruction of the guest. */
 static bool machine_make(struct setup *s)
 {
@@ -437,6 +452,8 @@ static bool machine_make(struct setup *s)
 	atomic_store(&vm.shared->status.state, VM_STATE_LOADING);
 	if (s->again)
 		return guest_resume(s);
+	if (!variables_load(s, &machine))
+		return false;
 	if (s->config->firmware_size) {		/* the first CPU is as after a reset */
 		vcpu_virtual_wire(&vcpus[0]);
 		return firmware_load(s);

@@ -76,7 +76,7 @@ struct vm_module {
 };
 
 /* What a disk is to the guest, vm_disk.type; all but virtio are in memory. */
-enum vm_disk_type { VM_DISK_VIRTIO = 0, VM_DISK_SATA = 1, VM_DISK_CDROM = 2, VM_DISK_TYPES };
+enum vm_disk_type { VM_DISK_VIRTIO = 0, VM_DISK_SATA = 1, VM_DISK_CDROM = 2, VM_DISK_FLASH = 3, VM_DISK_TYPES };
 
 /* A disk, in memory or behind a server. */
 struct vm_disk {

@@ -60,6 +60,7 @@ ERRORS = {
     "serial number of a disk": (f"[vm.a]\n{GOOD}[[vm.a.disk]]\nsize = '64K'\nserial = 'a b'\n", 4, "vm.a.disk.0.serial", ["a b", "letters"]),
     "type of a disk": (f"[vm.a]\n{GOOD}[[vm.a.disk]]\nsize = '64K'\ntype = 'scsi'\n", 4, "vm.a.disk.0.type", ["scsi", "sata"]),
     "CD without an image": (f"[vm.a]\n{GOOD}[[vm.a.disk]]\nsize = '64K'\ntype = 'cdrom'\n", 4, "vm.a.disk.0.type", ["an image"]),
+    "flash without firmware": (f"[vm.a]\n{GOOD}[[vm.a.disk]]\nsize = '64K'\ntype = 'flash'\n", 4, "vm.a.disk", ["firmware"]),
     "too many disks": (f"[vm.a]\n{GOOD}" + "[[vm.a.disk]]\nsize = '64K'\n" * 5, 4, "vm.a.disk", ["at most 4"]),
     "unknown key of a disk": (f"[vm.a]\n{GOOD}[[vm.a.disk]]\nsiez = '64K'\n", 4, "vm.a.disk.0.siez", ['did you mean "size"']),
     "priority": (f"[vm.a]\n{GOOD}priority = 201\n", 4, "vm.a.priority", ["from 1 to 200"]),

@@ -8,6 +8,8 @@ import pytest
 from conftest import TREE
 
 SEABIOS, OVMF = "/usr/share/seabios/bios-256k.bin", "/usr/share/ovmf/OVMF.fd"
+OVMF_CODE, OVMF_VARS = "/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_VARS_4M.fd"
+GUID = "4b2a1d5c-37c0-4b5e-9d5f-6c3e8a1f0b27"
 
 
 @pytest.fixture
@@ -33,9 +35,18 @@ def test_seabios_looks_for_a_disk(boot):
     child.expect_exact("No bootable device")
 
 
-def test_ovmf_reaches_the_uefi_shell_and_switches_the_machine_off(boot):
-    child = boot(f'memory = "128M"\nfirmware = "{OVMF}"\n')
+def test_ovmf_reaches_its_shell_keeps_a_variable_over_a_reset_and_switches_the_machine_off(boot):
+    child = boot(f'memory = "128M"\nfirmware = "{OVMF_CODE}"\n[[vm.pc.disk]]\nimage = "{OVMF_VARS}"\ntype = "flash"\n')
     child.expect_exact("UEFI Interactive Shell")
+    child.expect_exact("Shell>")
+    child.send(f"setvar Kept -guid {GUID} -bs -rt -nv =0x4711\r")
+    child.expect_exact("Shell>")
+    child.send("reset\r")
+    child.expect_exact("UEFI Interactive Shell")
+    child.expect_exact("Shell>")
+    child.send(f"setvar Kept -guid {GUID}\r")
+    child.expect_exact("Kept - 0002 Bytes")
+    child.expect_exact("11 47")
     child.expect_exact("Shell>")
     child.send("reset -s\r")
     child.expect_exact("all VMs have stopped")

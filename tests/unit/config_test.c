@@ -445,6 +445,14 @@ static void typed(const char *type)
 	fdt_end_node(blob);
 }
 static void disk_of_no_type(void) { typed("tape"); }
+static void flash_read_only(void)
+{
+	fdt_begin_node(blob, "disk@0");
+	fdt_property_string(blob, "image", "x");
+	fdt_property_string(blob, "type", "flash");
+	fdt_property_u32(blob, "read-only", 1);
+	fdt_end_node(blob);
+}
 static void cd_to_write(void) { typed("cdrom"); }
 
 static void one_disk_too_many(void)
@@ -460,7 +468,8 @@ static void a_vm_with_a_wrong_disk_is_left_out(void **state)
 		{ disk_not_of_pages, "/vms/vm@0/disk@0: size: expected a multiple of 4096, found 5000" },
 		{ disk_too_large, "/vms/vm@0/disk@0: size: expected 0 to" },
 		{ disk_read_only_and_empty, "/vms/vm@0/disk@0: read-only: expected an image" },
-		{ disk_of_no_type, "/vms/vm@0/disk@0: type: expected one of: virtio, sata, cdrom" },
+		{ disk_of_no_type, "/vms/vm@0/disk@0: type: expected one of: virtio, sata, cdrom, flash" },
+		{ flash_read_only, "/vms/vm@0/disk@0: type: expected a flash that can be written" },
 		{ cd_to_write, "/vms/vm@0/disk@0: type: expected a CD to be read-only" },
 		{ one_disk_too_many, "/vms/vm@0: more than 4 disks" },
 	};

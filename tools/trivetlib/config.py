@@ -232,6 +232,8 @@ class _Checker:
             self.check_kernel(key, vm)
         if vm.firmware:
             self.check_firmware(key, vm)
+        elif any(disk.type == "flash" for disk in vm.disks):
+            self.problem(key + ("disk",), "a flash; expected the key \"firmware\" beside it, whose variables are in there")
         if initrd:
             self.check_initrd(key, vm, initrd)
             vm.modules.insert(0, Module(initrd))
@@ -284,6 +286,8 @@ class _Checker:
             elif size and there > size:
                 self.problem(key + ("size",), f"{table['size']}: {image} has {there} bytes, which do not fit")
             size = size or -(-there // DISK_STEP) * DISK_STEP
+        if kind == "flash" and read_only:
+            self.problem(key + ("read_only",), "true; a flash must be writable")
         if kind == "cdrom" and not read_only:
             self.problem(key + ("read_only",), "false; a CD cannot be written")
         return Disk(image, size, read_only, serial, kind)
@@ -391,6 +395,11 @@ class _Checker:
         if size % 4096 or not 4096 <= size <= FIRMWARE_MAX:
             self.problem(key + ("firmware",), f"{vm.firmware}: is {filetype.describe(head)} of {size} bytes; expected firmware, "
                          f"a multiple of 4K up to {format_size(FIRMWARE_MAX)}")
+        flash = [disk for disk in vm.disks if disk.type == "flash"]
+        if len(flash) > 1:
+            self.problem(key + ("disk",), f"{len(flash)} of the type flash; expected at most one")
+        elif flash and size + flash[0].size > FIRMWARE_MAX:
+            self.problem(key + ("disk",), f"firmware and flash have {format_size(size + flash[0].size)} together; expected at most {format_size(FIRMWARE_MAX)}")
         if vm.kernel and not filetype.is_bzimage(filetype.read_head(vm.kernel)):
             self.problem(key + ("kernel",), f"{vm.kernel}: expected a Linux bzImage, which is what UEFI firmware can start")
 

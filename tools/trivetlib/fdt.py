@@ -7,7 +7,7 @@
 			 cpus, priority, budget-us, period-us, restart-limit, resume, watchdog-ms, exclusive, devices, autostart = <u32>;
 			 cpu-list = <u32> ...;	absent: root chooses
 			 module@0 { image, cmdline = "..."; };
-			 disk@0 { image, serial = "..."; size = /bits/ 64 <bytes>; read-only = <u32>; type = "virtio" | "sata" | "cdrom"; }; }; };
+			 disk@0 { image, serial = "..."; size = /bits/ 64 <bytes>; read-only = <u32>; type = "virtio" | "sata" | "cdrom" | "flash"; }; }; };
 	    drivers { serial { image = "serial.elf"; }; }; };
 
 cpu is a model and changes to its features, as vmm/cpu_model.h has them.  kernel, firmware and image hold names of boot modules."""

@@ -9,7 +9,7 @@
 
 #define DISK_MAX	(64 * GIB)
 
-static const char *const type_words[VM_DISK_TYPES + 1] = { "virtio", "sata", "cdrom", NULL };
+static const char *const type_words[VM_DISK_TYPES + 1] = { "virtio", "sata", "cdrom", "flash", NULL };
 
 static const struct config_prop disk_props[] = {
 	{ .name = "image", .kind = PROP_TEXT, .offset = offsetof(struct config_disk, image), .size = VM_MODULE_NAME },
@@ -36,6 +36,10 @@ static bool disk_check(const struct config_at *at, const struct config_disk *d)
 	}
 	if (d->type == VM_DISK_CDROM && !d->read_only) {
 		config_error(at, "type: expected a CD to be read-only");
+		return false;
+	}
+	if (d->type == VM_DISK_FLASH && d->read_only) {
+		config_error(at, "type: expected a flash that can be written");
 		return false;
 	}
 	return true;

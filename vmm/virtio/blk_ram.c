@@ -57,6 +57,11 @@ void blk_ram_write(struct blk_ram *m, uint64_t at, const uint8_t *from, uint64_t
 	}
 }
 
+void blk_ram_own(struct blk_ram *m, uint64_t at)
+{
+	(void)own(m, at, false);
+}
+
 static void clear(struct blk_ram *m, uint64_t at, uint64_t size)
 {
 	for (uint64_t len; size; at += len, size -= len) {

@@ -25,6 +25,8 @@ static inline uint64_t blk_ram_bits(uint64_t size) { return align_up(size / BLK_
 /* Copy [@at, @at + @len) of the disk, which must be inside it; writing needs @data. */
 void blk_ram_read(const struct blk_ram *m, uint64_t at, uint8_t *to, uint64_t len);
 void blk_ram_write(struct blk_ram *m, uint64_t at, const uint8_t *from, uint64_t len);
+/* Afterwards the block that holds @at is in @data. */
+void blk_ram_own(struct blk_ram *m, uint64_t at);
 
 /* What the driver sees of @m. */
 struct blk_geometry blk_ram_geometry(const struct blk_ram *m, const char *serial);
