@@ -34,12 +34,20 @@ def test_a_debian_guest_has_a_shell_that_can_be_used_and_powers_the_machine_off(
     assert child.end() == 0
 
 
-def boot(work, plan, platform, model, cpus=1, on_line=None):
-    """(End, console output) of a machine of its own."""
+def boot(work, plan, platform, model, cpus=1, on_line=None, **more):
+    """(End, console output) of a machine of its own.  @more: of BochsSession."""
     output = bytearray()
     image.make(plan, work / "trivet.img")
-    session = bochs.BochsSession(work / "trivet.img", work, output.extend, on_line, on=platform, model=model, cpus=cpus, memory=512 * MIB)
+    session = bochs.BochsSession(work / "trivet.img", work, output.extend, on_line, on=platform, model=model, cpus=cpus, memory=512 * MIB, **more)
     return session.run(timeout=300), output.decode(errors="replace")
+
+
+def refusal(work, platform, model, **more):
+    """The one line that says why it cannot run there."""
+    end, text = boot(work, layout.make(config.load(TREE / "examples/default.toml")), platform, model, **more)
+    assert end.status == Status.CANNOT_RUN, (end, text[-2000:])
+    line, = (line for line in text.splitlines() if "cannot" in line)
+    return line
 
 
 def lacks(platform, what, model, *words):
@@ -53,12 +61,21 @@ def lacks(platform, what, model, *words):
     lacks("bochs-svm", "npt", "turion64_tyler", "no nested paging"),
 ])
 def test_a_cpu_without_what_is_needed_is_refused_in_one_line(tmp_path, platform, model, words):
-    end, text = boot(tmp_path, layout.make(config.load(TREE / "examples/default.toml")), platform, model)
-    assert end.status == Status.CANNOT_RUN, (end, text[-2000:])
-    line, = (line for line in text.splitlines() if "cannot" in line)
+    line = refusal(tmp_path, platform, model)
     assert line.startswith("trivet: cannot run: this CPU"), line
     for word in words:
         assert word in line, line
+
+
+@pytest.mark.platforms("bochs-vmx")
+def test_vmx_that_the_firmware_has_locked_off_is_said_in_one_line(tmp_path):
+    """Bochs' BIOS sets lock and VMX in IA32_FEATURE_CONTROL (mov ecx, 3ah; rdmsr; or eax, 5; wrmsr); here it sets only the lock."""
+    firmware = bochs.BIOS.read_bytes()
+    switch_on, lock_off = bytes.fromhex("b93a0000000f3283c8050f30"), bytes.fromhex("b93a0000000f3283c8010f30")
+    assert firmware.count(switch_on) == 1
+    (tmp_path / "bios").write_bytes(firmware.replace(switch_on, lock_off))
+    line = refusal(tmp_path, "bochs-vmx", None, bios=tmp_path / "bios")
+    assert line.startswith("trivet: cannot run: Intel VMX is switched off and locked by the firmware (IA32_FEATURE_CONTROL is 0x1)"), line
 
 
 @pytest.mark.platforms("bochs-vmx")

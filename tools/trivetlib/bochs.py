@@ -16,6 +16,7 @@ from .session import Session, Status
 
 BOCHS = "bochs"
 SHARE = Path("/usr/share/bochs")
+BIOS = SHARE / "BIOS-bochs-latest"
 # Of Intel's the newest without XSAVEC, over which Bochs 2.7 loses registers (docs/testing.md): programs of a guest die of it.
 MODELS = {"bochs-vmx": "broadwell_ult", "bochs-svm": "ryzen"}
 START_SECONDS = 60              # on a busy machine
@@ -28,7 +29,7 @@ CONFIG = """\
 config_interface: textconfig
 display_library: rfb, options="timeout=0"
 memory: guest={memory}, host={memory}
-romimage: file={share}/BIOS-bochs-latest
+romimage: file={bios}
 vgaromimage: file={share}/VGABIOS-lgpl-latest
 vga: extension=none
 boot: cdrom
@@ -62,12 +63,12 @@ def find():
 
 
 class BochsSession(Session):
-    """@image: what it boots; its files go to the folder @work.  Otherwise as Session."""
+    """@image: what it boots; its files go to the folder @work; @bios: its firmware.  Otherwise as Session."""
 
-    def __init__(self, image, work, sink, on_line=None, *, on="bochs-vmx", model=None, cpus=1, memory=1024 * MIB, ips=IPS):
+    def __init__(self, image, work, sink, on_line=None, *, on="bochs-vmx", model=None, cpus=1, memory=1024 * MIB, ips=IPS, bios=BIOS):
         self.files = {name: Path(work) / f"bochs.{name}" for name in ("rc", "log", "config")}
         super().__init__([find(), "-q", "-f", str(self.files["config"]), "-rc", str(self.files["rc"])], sink, on_line)
-        self.settings = {"image": image, "memory": memory // MIB, "model": model or MODELS[on], "cpus": cpus, "ips": ips, "share": SHARE,
+        self.settings = {"image": image, "memory": memory // MIB, "model": model or MODELS[on], "cpus": cpus, "ips": ips, "share": SHARE, "bios": bios,
                          "log": self.files["log"]}
         self.log_read, self.resets, self.halts = 0, 0, 0
 
