@@ -23,7 +23,7 @@ static void check(struct ata_drive *d, struct ata_task *t, uint8_t sense, uint8_
 	d->sense = sense;
 	d->asc = asc;
 	t->status = ATA_DRDY | ATA_SEEK | ATA_ERR;
-	t->error = (uint8_t)(sense << 4 | ATA_ABRT);
+	t->error = (uint8_t)((unsigned)sense << 4 | ATA_ABRT);
 }
 
 /* An answer of @len bytes, of which the guest asked for @room. */
