@@ -41,8 +41,8 @@ CORE := boot_memory.c boot_option.c cap.c cross.c domain.c doorbell.c ep.c event
 	port.c refill.c root.c sched.c space.c space_change.c thread.c timer.c vcpu.c
 MM   := frame.c kmap.c pt.c quota.c
 RT_SRC := crt0.asm event.c fmt.c heap.c link.c log.c start.c string.c
-ROOT_SRC := acpi.c blob.c child.c clock.c command.c config.c config_disk.c config_prop.c console.c json.c line.c look.c main.c \
-	mem.c place.c policy.c pool.c power.c sample.c serial.c shell.c system.c term.c top.c vm_disk.c vm_io.c vm_life.c \
+ROOT_SRC := acpi.c blob.c child.c clock.c command.c config.c config_disk.c config_net.c config_prop.c console.c json.c line.c look.c main.c \
+	mem.c network.c network_look.c network_port.c place.c policy.c pool.c power.c sample.c serial.c shell.c system.c term.c top.c vm_disk.c vm_io.c vm_life.c \
 	vm_resume.c vm_scrub.c vm_spawn.c vm_text.c vm_throttle.c vm_watch.c vms.c word.c
 VMM_SRC := acpi.c acpi_loader.c bus.c console.c cpu_feature.c cpu_model.c cpuid.c cr.c devices.c emulate.c exit.c exit_cpu.c firmware.c \
 	gmem.c gwalk.c inject.c insn.c insn_alu.c insn_exec.c insn_fetch.c insn_mem.c insn_operand.c insn_seg.c insn_stack.c insn_string.c \

@@ -9,6 +9,7 @@
  *   server   clientN  NOTIFICATION  SIGNAL       signal the client
  *            portN    area                       struct net_shared
  *            memN.K   REGION        READ WRITE   the data memory in pieces, in their order
+ * A switch has it otherwise: svc/switch.h.
  *
  * Frames are Ethernet frames without preamble and FCS.  Beside each goes what is left to do with it, struct net_offload, packed into
  * two words: a server that cannot do it for what the frame goes to does it itself, or says so in its info words.

@@ -9,6 +9,7 @@
 
 #include <lib/elf.h>
 #include <root/mem.h>
+#include <root/network.h>
 #include <root/root.h>
 #include <root/system.h>
 #include <root/term.h>
@@ -35,6 +36,7 @@ static unsigned fail_at;
 static char said[65536];
 static void *kept[KEPT];
 static unsigned kept_count;
+static bool switch_holds;
 
 /* A program of a page of code and one of data, and a guest kernel. */
 static struct {
@@ -70,6 +72,7 @@ void root_fake_reset(void)
 	memset(said, 0, sizeof(said));
 	derived_count = windows = fail_at = 0;
 	pending = 0;
+	switch_holds = false;
 	fake_now = 1000 * ROOT_FAKE_HZ;
 	info = (struct tv_rootinfo){ .region_count = 3, .module_count = ARRAY_LEN(modules) };
 	root.info = &info;
@@ -449,6 +452,18 @@ const struct tv_info *rt_info(void)
 	static const struct tv_info the_info = { .abi_version = TV_ABI_VERSION, .cpu_count = ROOT_FAKE_CPUS };
 
 	return &the_info;
+}
+
+void root_fake_switch_holds(bool holds) { switch_holds = holds; }
+bool network_released(const struct vm *v) { return !switch_holds || v->phase == VM_PREPARING; }
+unsigned network_quota(const struct config_vm *c) { return c->net_count; }
+void network_areas(struct vm *v) { (void)v; }
+void network_unplug(struct vm *v) { (void)v; }
+
+void network_give(struct vm *v, struct vm_config *c)
+{
+	(void)v;
+	c->net_count = 0;
 }
 
 bool system_is_ending(void) { return false; }

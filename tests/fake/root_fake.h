@@ -41,6 +41,9 @@ struct root_fake_balance {
 };
 struct root_fake_balance root_fake_balance(void);
 
+/* Does a switch still touch the memory of VMs that have ended?  False after a reset. */
+void root_fake_switch_holds(bool holds);
+
 /* Physical memory. */
 void root_fake_dirty_memory(void);
 bool root_fake_is_zero(const struct extent *e);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sources: vmm/root/config.c vmm/root/config_disk.c vmm/root/config_prop.c vmm/root/blob.c vmm/rt/fmt.c */
+/* sources: vmm/root/config.c vmm/root/config_disk.c vmm/root/config_net.c vmm/root/config_prop.c vmm/root/blob.c vmm/rt/fmt.c */
 /* What root accepts as a configuration, and what it says about the rest. */
 #include <root/config.h>
 
@@ -484,6 +484,128 @@ static void a_vm_with_a_wrong_disk_is_left_out(void **state)
 	}
 }
 
+/* --- networks --- */
+
+static void (*net_extra)(void);
+
+static void net(const char *node, uint32_t network, uint64_t mac)
+{
+	fdt_begin_node(blob, node);
+	fdt_property_u32(blob, "network", network);
+	fdt_property_u64(blob, "mac", mac);
+	if (net_extra)
+		net_extra();
+	fdt_end_node(blob);
+}
+
+/* Networks "lan" and "dmz"; a VM with the ports that @ports makes, and one behind it with address 2 on the first network. */
+static void networks(void (*ports)(void))
+{
+	begin();
+	fdt_begin_node(blob, "networks");
+	for (unsigned i = 0; i < 2; i++) {
+		fdt_begin_node(blob, i ? "network@1" : "network@0");
+		fdt_property_string(blob, "name", i ? "dmz" : "lan");
+		fdt_end_node(blob);
+	}
+	fdt_end_node(blob);
+	fdt_begin_node(blob, "vms");
+	vm_begin("vm@0", "first");
+	net_extra = NULL;
+	net("net@0", 0, 2);
+	fdt_end_node(blob);
+	vm_begin("vm@1", "web");
+	ports();
+	fdt_end_node(blob);
+	fdt_end_node(blob);
+	finish();
+	assert_true(read_config());
+}
+
+static void vlans(void)
+{
+	const fdt32_t tagged[] = { cpu_to_fdt32(10), cpu_to_fdt32(4094) };
+
+	fdt_property_u32(blob, "vlan", 5);
+	fdt_property(blob, "tagged", tagged, sizeof(tagged));
+	fdt_property_u32(blob, "isolated", 1);
+	fdt_property_u32(blob, "any-source", 1);
+	fdt_property_u32(blob, "capture", 1);
+	fdt_property_u64(blob, "rate", 12345);
+}
+
+static void good_ports(void)
+{
+	net("net@0", 1, 2);		/* the address is another's, but on another network */
+	net_extra = vlans;
+	net("net@1", 0, 0x665544332202);
+}
+
+static void network_ports_are_read_in_their_order(void **state)
+{
+	const struct config_net *n = c.vm[1].net;
+
+	(void)state;
+	networks(good_ports);
+	assert_string_equal(said, "");
+	assert_int_equal(c.network_count, 2);
+	assert_string_equal(c.network[1], "dmz");
+	assert_int_equal(c.vm_count, 2);
+	assert_int_equal(c.vm[1].net_count, 2);
+	assert_int_equal(n[0].network, 1);
+	assert_int_equal(n[0].vlan + n[0].tagged.count + n[0].rate + n[0].isolated + n[0].any_source + n[0].capture, 0);
+	assert_int_equal(n[1].mac, 0x665544332202);
+	assert_int_equal(n[1].vlan, 5);
+	assert_int_equal(n[1].tagged.count, 2);
+	assert_int_equal(n[1].tagged.item[1], 4094);
+	assert_int_equal(n[1].rate, 12345);
+	assert_int_equal(n[1].isolated + n[1].any_source + n[1].capture, 3);
+}
+
+static void native_vlan_tagged(void)
+{
+	fdt_property_u32(blob, "vlan", 10);
+	fdt_property_u32(blob, "tagged", 10);
+}
+static void no_vlan(void) { fdt_property_u32(blob, "vlan", 4095); }
+static void slow(void) { fdt_property_u64(blob, "rate", 999); }
+static void no_such_network(void) { net("net@0", 2, 4); }
+static void group_address(void) { net("net@0", 0, 5); }
+static void zero_address(void) { net("net@0", 0, 0); }
+static void long_address(void) { net("net@0", 0, BIT(48)); }
+static void address_of_another(void) { net("net@0", 0, 2); }
+static void address_of_its_own(void) { net("net@0", 1, 4); net("net@1", 1, 4); }
+static void tagged_twice(void) { net_extra = native_vlan_tagged; net("net@0", 0, 4); }
+static void vlan_too_large(void) { net_extra = no_vlan; net("net@0", 0, 4); }
+static void too_slow(void) { net_extra = slow; net("net@0", 0, 4); }
+
+static void one_port_too_many(void)
+{
+	for (unsigned i = 0; i <= VM_NETS; i++)
+		net("net@0", 1, 2 + 2 * i);
+}
+
+static void a_vm_with_a_wrong_network_port_is_left_out(void **state)
+{
+	static const struct { void (*ports)(void); const char *says; } bad[] = {
+		{ no_such_network, "/vms/vm@1/net@0: network: expected one of 2, found 2" },
+		{ group_address, "/vms/vm@1/net@0: mac: expected the address of one station" },
+		{ zero_address, "/vms/vm@1/net@0: mac: expected 1 to" }, { long_address, "/vms/vm@1/net@0: mac: expected 1 to" },
+		{ address_of_another, "/vms/vm@1/net@0: mac: another port of the network has this address" },
+		{ address_of_its_own, "/vms/vm@1/net@1: mac: another port of the network has this address" },
+		{ tagged_twice, "/vms/vm@1/net@0: tagged: VLAN 10 is given twice" }, { vlan_too_large, "net@0: vlan: expected 0 to 4094" },
+		{ too_slow, "net@0: rate: expected 1000 to" }, { one_port_too_many, "/vms/vm@1: more than 4 network ports" },
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_LEN(bad); i++) {
+		networks(bad[i].ports);
+		assert_non_null(strstr(said, bad[i].says));
+		assert_int_equal(c.vm_count, 1);
+		assert_int_equal(c.vm_refused, 1);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -498,6 +620,8 @@ int main(void)
 		cmocka_unit_test(another_compatible_is_refused),
 		cmocka_unit_test(a_truncated_tree_is_refused_at_every_length),
 		cmocka_unit_test(a_flipped_byte_never_leads_outside_the_blob),
+		cmocka_unit_test(network_ports_are_read_in_their_order),
+		cmocka_unit_test(a_vm_with_a_wrong_network_port_is_left_out),
 		cmocka_unit_test(the_disks_of_a_vm_are_read_in_their_order),
 		cmocka_unit_test(a_vm_with_a_wrong_disk_is_left_out),
 	};

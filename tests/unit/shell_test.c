@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 #include <root/command.h>
+#include <root/network.h>
 #include <root/root.h>
 #include <root/serial.h>
 #include <root/system.h>
@@ -22,7 +23,16 @@ static struct vm *web;
 static char screen[65536];
 static enum system_end finished;
 static bool finished_by_force;
-static unsigned driver_restarts;
+static unsigned driver_restarts, switch_restarts;
+
+bool network_named(const char *word) { return strcmp(word, "lan") == 0 || strcmp(word, "web") == 0; }
+void network_show(const char *name) { shell_print("network %s: fine", name); }
+
+void network_restart(const char *name)
+{
+	assert_string_equal(name, "lan");
+	switch_restarts++;
+}
 
 void system_finish(enum system_end end, bool force)
 {
@@ -293,6 +303,16 @@ static void the_driver_has_a_status_and_can_be_restarted(void **state)
 	assert_int_equal(driver_restarts, 1);
 }
 
+static void a_network_has_a_status_and_its_switch_can_be_restarted(void **state)
+{
+	(void)state;
+	switch_restarts = 0;
+	assert_string_equal(command("status lan"), "network lan: fine\r\ntrivet> ");
+	command("restart lan");
+	assert_int_equal(switch_restarts, 1);
+	assert_null(strstr(command("status web"), "fine"));	/* a VM of the same name goes first */
+}
+
 static void scripts_get_json_a_line_for_each_object(void **state)
 {
 	(void)state;
@@ -384,6 +404,7 @@ int main(void)
 		cmocka_unit_test_setup(the_end_of_the_system_is_asked_for_as_it_is_typed, setup),
 		cmocka_unit_test_setup(the_version_is_that_of_the_info_page, setup),
 		cmocka_unit_test_setup(the_driver_has_a_status_and_can_be_restarted, setup),
+		cmocka_unit_test_setup(a_network_has_a_status_and_its_switch_can_be_restarted, setup),
 		cmocka_unit_test_setup(scripts_get_json_a_line_for_each_object, setup),
 		cmocka_unit_test_setup(top_shows_what_happened_between_two_looks, setup),
 		cmocka_unit_test_setup(counters_of_a_monitor_that_lies_spoil_nothing_but_its_own_line, setup),

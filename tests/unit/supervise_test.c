@@ -106,6 +106,24 @@ static void guest_memory_is_clean_before_the_first_and_after_the_last_instructio
 	assert_true(root_fake_is_zero(&ram));
 }
 
+static void memory_is_not_cleaned_while_a_switch_may_write_into_it(void **state)
+{
+	(void)state;
+	assert_null(vm_start(web));
+	run(1);
+	root_fake_dirty_memory();
+	root_fake_switch_holds(true);
+	assert_null(vm_stop(web, true, false));
+	run(10);
+	assert_int_equal(web->phase, VM_CLEANING);
+	assert_int_equal(web->ram_count, 1);
+	assert_false(root_fake_is_zero(&web->ram[0]));
+	root_fake_switch_holds(false);
+	vm_scrub(web, web->phase);
+	run(1);
+	assert_int_equal(web->phase, VM_STOPPED);
+}
+
 static void everything_comes_back_when_a_vm_stops(void **state)
 {
 	struct root_fake_balance before = root_fake_balance();
@@ -591,6 +609,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(a_monitor_is_given_what_the_protocol_says_and_nothing_else, setup),
 		cmocka_unit_test_setup(guest_memory_is_clean_before_the_first_and_after_the_last_instruction, setup),
+		cmocka_unit_test_setup(memory_is_not_cleaned_while_a_switch_may_write_into_it, setup),
 		cmocka_unit_test_setup(everything_comes_back_when_a_vm_stops, setup),
 		cmocka_unit_test_setup(a_start_that_fails_at_any_call_takes_everything_back, setup),
 		cmocka_unit_test_setup(a_guest_that_switches_itself_off_stays_off, setup),

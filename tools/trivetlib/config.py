@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reads a configuration: TOML, then the schema, then what a schema cannot say.  Every error names its line and key."""
+import hashlib
 import json
 import re
 import tomllib
@@ -29,6 +30,7 @@ CMDLINES_MAX = 1535
 FIRMWARE_MAX = 8 * MIB          # in vmm/firmware.h
 KERNELS = "a Linux bzImage for x86-64, a multiboot 1 or 2 kernel, or an ELF kernel with a PVH entry"
 DISK_STEP, DISK_MAX = 4096, 64 << 30
+NETWORKS_MAX, PORTS_MAX = 4, 16     # CONFIG_NETWORKS, and SWITCH_PORTS of include/svc/switch.h
 WATCHDOG_MIN, WATCHDOG_MAX = 1000000, 3600000000
 RESERVED_NAMES = ("shell",)     # console.front = "shell" is the management shell
 TYPES = {"string": "a string", "integer": "a whole number", "boolean": "true or false", "object": "a table",
@@ -48,6 +50,18 @@ class Disk:
     read_only: bool
     serial: str
     type: str = "virtio"        # what it is to the guest
+
+
+@dataclass
+class Net:
+    network: str
+    mac: bytes
+    vlan: int = 0               # 0: the network without number
+    tagged: list = field(default_factory=list)
+    isolated: bool = False
+    any_source: bool = False
+    capture: bool = False
+    rate: int = 0               # bytes a second, 0: no limit
 
 
 @dataclass
@@ -73,6 +87,7 @@ class Vm:
     cpu_features: list = field(default_factory=list)
     paravirt: str = "kvm"
     disks: list = field(default_factory=list)
+    nets: list = field(default_factory=list)
     firmware: Path | None = None
     monitor: Path | None = None # None: the usual one
     kernel_info: filetype.BzImage | filetype.Kernel | None = None
@@ -86,6 +101,7 @@ class System:
     prefix: int                 # ASCII control code
     front: str | None           # None: the management shell
     vms: list = field(default_factory=list)
+    networks: list = field(default_factory=list)        # names
     machine_cpus: int | None = None             # what [machine] promises; None: nothing
     machine_memory: int | None = None
 
@@ -112,6 +128,11 @@ def parse_time(text):
 def over_committed(need, memory):
     return f"memory is over-committed: the virtual machines have {format_size(need)} together, the hypervisor needs about " \
         f"{format_size(HYPERVISOR_MEMORY)} beside it, the machine has {format_size(memory)}"
+
+
+def default_mac(name, index):
+    """An address from the locally administered ones that is always the same for port @index of the virtual machine @name."""
+    return b"\x02" + hashlib.sha256(f"{name}/{index}".encode()).digest()[:5]
 
 
 def dotted(path):
@@ -188,11 +209,12 @@ class _Checker:
         machine = self.data.get("machine", {})
         memory = parse_size(machine["memory"]) if "memory" in machine else None
         result = System(self.path, system.get("when_all_stopped", "stay"), system.get("cmdline", ""), ord(prefix[-1].upper()) & 0x1f, None,
-                        [], machine.get("cpus"), memory)
+                        [], list(self.data.get("network", {})), machine.get("cpus"), memory)
         for name, table in self.data["vm"].items():
             if name in RESERVED_NAMES:
                 self.problem(("vm", name), "this name has a meaning of its own; expected another name")
             result.vms.append(self.vm(name, table))
+        self.check_networks(result)
         result.front = self.front(console, result.vms)
         self.check_machine(result)
         return result
@@ -225,6 +247,7 @@ class _Checker:
         for name, text in cpu.problems(vm.cpu, vm.cpu_features):
             self.problem(key + (name,), text)
         vm.disks = [self.disk(key + ("disk", index), name, index, disk) for index, disk in enumerate(table.get("disk", []))]
+        vm.nets = [self.net(key + ("net", index), name, index, net) for index, net in enumerate(table.get("net", []))]
         self.check_cpus(key, vm)
         if vm.monitor:
             self.check_monitor(key + ("monitor",), vm.monitor)
@@ -291,6 +314,35 @@ class _Checker:
         if kind == "cdrom" and not read_only:
             self.problem(key + ("read_only",), "false; a CD cannot be written")
         return Disk(image, size, read_only, serial, kind)
+
+    def net(self, key, name, index, table):
+        names = list(self.data.get("network", {}))
+        if table["network"] not in names:
+            hint = did_you_mean(table["network"], names) + (f" (expected one of: {', '.join(names)})" if names else "; expected a table [network.NAME]")
+            self.problem(key + ("network",), f'no network "{table["network"]}"{hint}')
+        mac = bytes.fromhex(table["mac"].replace(":", "")) if "mac" in table else default_mac(name, index)
+        if mac[0] & 1 or not any(mac):
+            self.problem(key + ("mac",), f"{table['mac']}: expected the address of one station, not of a group")
+        vlan, tagged = table.get("vlan", 0), table.get("tagged", [])
+        if vlan in tagged:
+            self.problem(key + ("tagged",), f"{vlan} is the VLAN of its untagged frames; expected others")
+        return Net(table["network"], mac, vlan, tagged, table.get("isolated", False), table.get("any_source", False), table.get("capture", False),
+                   parse_size(table["rate"]) if "rate" in table else 0)
+
+    def check_networks(self, system):
+        """All ports of a network together."""
+        if len(system.networks) > NETWORKS_MAX:
+            self.problem(("network",), f"{len(system.networks)} networks; expected at most {NETWORKS_MAX}")
+        for network in system.networks:
+            ports = [(vm.name, index, net) for vm in system.vms for index, net in enumerate(vm.nets) if net.network == network]
+            if len(ports) > PORTS_MAX:
+                self.problem(("network", network), f"{len(ports)} ports; expected at most {PORTS_MAX}")
+            seen = {}
+            for name, index, net in ports:
+                if net.mac in seen:
+                    self.problem(("vm", name, "net", index), f"the address {net.mac.hex(':')} is that of another port of {network}, "
+                                 f"of {seen[net.mac]}; expected each only once")
+                seen[net.mac] = name
 
     def check_budget(self, key, table):
         if ("budget" in table) != ("period" in table):

@@ -7,7 +7,10 @@
 			 cpus, priority, budget-us, period-us, restart-limit, resume, watchdog-ms, exclusive, devices, autostart = <u32>;
 			 cpu-list = <u32> ...;	absent: root chooses
 			 module@0 { image, cmdline = "..."; };
-			 disk@0 { image, serial = "..."; size = /bits/ 64 <bytes>; read-only = <u32>; type = "virtio" | "sata" | "cdrom" | "flash"; }; }; };
+			 disk@0 { image, serial = "..."; size = /bits/ 64 <bytes>; read-only = <u32>; type = "virtio" | "sata" | "cdrom" | "flash"; };
+			 net@0 { network = <its number>; mac = /bits/ 64 <first byte lowest>; vlan = <u32>; tagged = <u32> ...; absent: none
+				 isolated, any-source, capture = <u32>; rate = /bits/ 64 <bytes a second>; absent: no limit }; }; };
+	    networks { network@0 { name = "..."; }; };	absent: none
 	    drivers { serial { image = "serial.elf"; }; }; };
 
 cpu is a model and changes to its features, as vmm/cpu_model.h has them.  kernel, firmware and image hold names of boot modules."""
@@ -30,14 +33,35 @@ def compile_system(system, module_of):
             tree.property_u32("prefix", system.prefix)
             if system.front:
                 tree.property_string("front", system.front)
+        if system.networks:
+            with tree.add_node("networks"):
+                for index, name in enumerate(system.networks):
+                    with tree.add_node(f"network@{index}"):
+                        tree.property_string("name", name)
         with tree.add_node("vms"):
             for index, vm in enumerate(system.vms):
                 with tree.add_node(f"vm@{index}"):
                     add_vm(tree, vm, module_of)
+                    for number, net in enumerate(vm.nets):
+                        with tree.add_node(f"net@{number}"):
+                            add_net(tree, net, system.networks.index(net.network))
         with tree.add_node("drivers"), tree.add_node("serial"):
             tree.property_string("image", "serial.elf")
     blob = tree.as_fdt()
     return bytes(blob.as_bytearray()[:blob.totalsize()])
+
+
+def add_net(tree, net, network):
+    tree.property_u32("network", network)
+    tree.property_u64("mac", int.from_bytes(net.mac, "little"))
+    tree.property_u32("vlan", net.vlan)
+    if net.tagged:
+        tree.property("tagged", b"".join(vlan.to_bytes(4, "big") for vlan in net.tagged))
+    tree.property_u32("isolated", int(net.isolated))
+    tree.property_u32("any-source", int(net.any_source))
+    tree.property_u32("capture", int(net.capture))
+    if net.rate:
+        tree.property_u64("rate", net.rate)
 
 
 def add_vm(tree, vm, module_of):

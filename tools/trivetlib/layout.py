@@ -11,6 +11,7 @@ from .problem import Problem
 BUILD = Path(os.environ.get("TRIVET_BUILD", TREE / "build"))     # where `make B=...` has put the programs
 KERNEL = "trivet.elf"
 PROGRAMS = {"root": "root.elf", "vmm": "vmm.elf", "serial": "serial.elf"}
+NETWORK_PROGRAMS = {"switch": "switch.elf"}     # for systems with networks
 MODULES_MAX = 32                # BOOT_MODULES in include/kernel/boot_info.h
 PAGE = 4096
 MIB = 1 << 20
@@ -65,7 +66,8 @@ def make(system, build=None, append="", replace=None):
     build = build or BUILD
     replace = replace or {}
     names = guest_modules(system)
-    modules = [Module(name, replace.get(name) or built(file, build)) for name, file in PROGRAMS.items()]
+    programs = PROGRAMS | (NETWORK_PROGRAMS if system.networks else {})
+    modules = [Module(name, replace.get(name) or built(file, build)) for name, file in programs.items()]
     modules.insert(1, Module("config", None, fdt.compile_system(system, names)))
     seen = set()
     for path, name in names.items():
@@ -130,9 +132,21 @@ def report(system, cpus=None):
         for number, disk in enumerate(vm.disks):
             yield f"  disk {number}:  {disk.type}, {format_size(disk.size)}, {'read-only' if disk.read_only else 'writable'}, " \
                 f"{f'{names[disk.image]} = {disk.image}' if disk.image else 'empty at first'}, serial number {disk.serial}"
+        for number, net in enumerate(vm.nets):
+            yield f"  net {number}:   {net_text(net)}"
         for base, size in guest_ram(vm.memory):
             yield f"  memory:  {base:#014x}-{base + size - 1:#014x} {format_size(size)}"
     yield f"memory of all VMs that start at boot: {format_size(sum(vm.memory for vm in system.vms if vm.autostart))}"
+
+
+def net_text(net):
+    """What a network port may do."""
+    parts = [f"{net.network}, address {net.mac.hex(':')}"]
+    parts += [f"VLAN {net.vlan}"] if net.vlan else []
+    parts += [f"VLANs {', '.join(map(str, net.tagged))} with tags"] if net.tagged else []
+    parts += [text for text, there in (("isolated", net.isolated), ("any source address", net.any_source), ("captures", net.capture)) if there]
+    parts += [f"at most {format_size(net.rate)} a second"] if net.rate else []
+    return ", ".join(parts)
 
 
 def kernel_text(kernel):

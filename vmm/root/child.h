@@ -33,6 +33,8 @@
 #define CHILD_SHARED	0x30000000ull
 #define CHILD_RECORD	0x31000000ull
 #define CHILD_OLD	0x32000000ull
+#define CHILD_NET	0x38000000ull	/* links of network ports, CHILD_NET_STEP apart */
+#define CHILD_NET_STEP	0x100000ull
 #define CHILD_PROGRAM_END CHILD_START	/* where a program must end                 */
 
 struct child {

@@ -9,6 +9,7 @@
 
 #include "look.h"
 #include "mem.h"
+#include "network.h"
 #include "root.h"
 #include "serial.h"
 #include "system.h"
@@ -53,6 +54,11 @@ static bool is_driver(const char *word)
 	return str_equal(word, DRIVER_SERIAL) && !vms_find(word);
 }
 
+static bool is_network(const char *word)
+{
+	return network_named(word) && !vms_find(word);
+}
+
 static void status_driver(void)
 {
 	char line[STATUS_LINE];
@@ -70,6 +76,8 @@ static void cmd_status(unsigned count, char **word)
 		shell_print("usage: status VM [--json]");
 	} else if (is_driver(word[1])) {
 		status_driver();
+	} else if (is_network(word[1])) {
+		network_show(word[1]);
 	} else {
 		v = shell_vm(word[1]);
 		if (v)
@@ -216,6 +224,10 @@ static void cmd_restart(unsigned count, char **word)
 		serial_restart();
 		return;
 	}
+	if (is_network(word[1])) {
+		network_restart(word[1]);
+		return;
+	}
 	v = vm_and_force(count, word, &force);
 	if (!v)
 		return;
@@ -282,6 +294,6 @@ static void cmd_help(unsigned count, char **word)
 	(void)word;
 	for (unsigned i = 0; i < command_count; i++)
 		shell_print("  %-16s%-13s %s", commands[i].name, commands[i].args, commands[i].help);
-	shell_print("A VM is given by its name or number; status and restart also know the driver " DRIVER_SERIAL ".");
+	shell_print("A VM is given by its name or number; status and restart also know the networks and the driver " DRIVER_SERIAL ".");
 	shell_print("%s h lists the keys of the console.", console_key(&root.console, key));
 }

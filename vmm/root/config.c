@@ -97,19 +97,6 @@ static const struct config_prop module_props[] = {
 	{ .name = NULL }
 };
 
-static bool name_valid(const char *name)
-{
-	if (!name[0] || name[0] == '-')
-		return false;
-	for (; *name; name++) {
-		char c = *name;
-
-		if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_'))
-			return false;
-	}
-	return true;
-}
-
 /* Which CPUs of the machine it wants. */
 static bool cpus_check(const struct config_at *at, const struct config_vm *vm)
 {
@@ -149,7 +136,7 @@ static bool modules_read(const struct config_at *at, int node, struct config_vm 
 	fdt_for_each_subnode(child, at->fdt, node) {
 		const char *name = fdt_get_name(at->fdt, child, NULL);
 
-		if (name && config_is_disk(name))
+		if (name && (config_is_disk(name) || config_is_net(name)))
 			continue;
 		if (!name || strncmp(name, "module@", 7) != 0) {
 			config_error(at, "unknown node \"%.40s\"", name && config_printable(name) ? name : "?");
@@ -183,7 +170,7 @@ static bool cmdlines_fit(const struct config_vm *vm)
 /* What the table cannot say about one VM. */
 static bool vm_check(const struct config_at *at, const struct config *c, const struct config_vm *vm)
 {
-	if (!name_valid(vm->name)) {
+	if (!config_name_valid(vm->name)) {
 		config_error(at, "name: expected letters, digits, - and _");
 		return false;
 	}
@@ -233,7 +220,7 @@ static void vm_read(struct config_at at, int node, struct config *c)
 	*vm = (struct config_vm){ .cpus = 1, .priority = 100, .autostart = 1, .restart_limit = CONFIG_RESTART_LIMIT,
 				  .resume = 1, .monitor = CONFIG_MONITOR };
 	if (config_node_read(&at, node, vm_props, vm) && modules_read(&at, node, vm) &&
-	    config_disks_read(at, node, vm) && vm_check(&at, c, vm))
+	    config_disks_read(at, node, vm) && config_nets_read(at, node, c, vm) && vm_check(&at, c, vm))
 		c->vm_count++;
 	else
 		c->vm_refused++;
@@ -308,7 +295,7 @@ static void front_check(struct config_at at, struct config *c)
 
 bool config_read(struct config *c, const void *blob, size_t size, config_report *report)
 {
-	static const char *const known[] = { "console", "vms", "drivers", NULL };
+	static const char *const known[] = { "console", "networks", "vms", "drivers", NULL };
 	struct config_root_node n = { .when_all_stopped = 0 };
 	struct config_at at = { blob, report, "/" };
 	const char *wrong = blob_check(blob, size);
@@ -327,7 +314,7 @@ bool config_read(struct config *c, const void *blob, size_t size, config_report 
 		return false;
 	}
 	c->power_off = n.when_all_stopped != 0;
-	if (!console_read(at, c) || !drivers_read(at, c) || !vms_read(at, c))
+	if (!console_read(at, c) || !drivers_read(at, c) || !config_networks_read(at, c) || !vms_read(at, c))
 		return false;
 	front_check(at, c);
 	return true;

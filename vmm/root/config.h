@@ -36,6 +36,16 @@ struct config_disk {
 	uint32_t type;			/* enum vm_disk_type of svc/vm.h                             */
 };
 
+/* A network port of a VM. */
+struct config_net {
+	uint32_t network;		/* index of its network                                      */
+	uint32_t vlan;			/* of its untagged frames, 0: the network without number     */
+	struct config_list tagged;	/* further VLANs, with tags                                  */
+	uint64_t mac;			/* first byte lowest                                         */
+	uint64_t rate;			/* bytes a second that it may send; 0: no limit              */
+	uint32_t isolated, any_source, capture;	/* 0 or 1: SWITCH_* of svc/switch.h                  */
+};
+
 struct config_vm {
 	char name[VM_NAME];
 	uint64_t memory;		/* bytes, multiple of 4 KiB                                  */
@@ -60,7 +70,11 @@ struct config_vm {
 	char cmdline[VM_CMDLINE];
 	unsigned disk_count;
 	struct config_disk disk[VM_DISKS];
+	unsigned net_count;
+	struct config_net net[VM_NETS];
 };
+
+#define CONFIG_NETWORKS		4u
 
 #define CONFIG_CPUS		256u	/* of the machine                                    */
 #define CONFIG_CPU_ROOT		0u	/* where root and the drivers run                    */
@@ -74,6 +88,8 @@ struct config {
 	bool serial;			/* is there a serial driver?                                 */
 	char front[VM_NAME];		/* VM in front at boot; "": the management shell             */
 	char serial_image[VM_MODULE_NAME];
+	unsigned network_count;
+	char network[CONFIG_NETWORKS][VM_NAME];	/* their names                                       */
 	unsigned vm_count;
 	unsigned vm_refused;		/* entries that were left out, each reported                 */
 	struct config_vm vm[CONFIG_VMS];

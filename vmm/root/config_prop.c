@@ -168,6 +168,19 @@ bool config_node_read(const struct config_at *at, int offset, const struct confi
 	return true;
 }
 
+bool config_name_valid(const char *name)
+{
+	if (!name[0] || name[0] == '-')
+		return false;
+	for (; *name; name++) {
+		char c = *name;
+
+		if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_'))
+			return false;
+	}
+	return true;
+}
+
 bool config_children_known(const struct config_at *at, int offset, const char *const *names)
 {
 	uint32_t seen = 0;

@@ -42,9 +42,20 @@ bool config_node_read(const struct config_at *at, int offset, const struct confi
 /* No node below the one at @offset may have a name that is not in @names, which ends with NULL.  False after a report. */
 bool config_children_known(const struct config_at *at, int offset, const char *const *names) MUST_USE;
 
+/* A name of letters, digits, - and _. */
+bool config_name_valid(const char *name);
+
 /* Is this the name of a disk's node? */
 bool config_is_disk(const char *name);
 /* Read the nodes disk@0 ... below @vm_node into @vm; @at is that of the VM.  False after a report. */
 bool config_disks_read(struct config_at at, int vm_node, struct config_vm *vm) MUST_USE;
+
+
+/* Read the nodes network@0 ... of "/networks" into @c.  False after a report. */
+bool config_networks_read(struct config_at at, struct config *c) MUST_USE;
+/* Is this the name of a network port's node? */
+bool config_is_net(const char *name);
+/* Read the nodes net@0 ... below @vm_node into @vm, which is not among the VMs of @c yet; @at is that of the VM.  False after a report. */
+bool config_nets_read(struct config_at at, int vm_node, const struct config *c, struct config_vm *vm) MUST_USE;
 
 #endif

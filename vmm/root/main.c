@@ -15,6 +15,7 @@
 
 #include "clock.h"
 #include "mem.h"
+#include "network.h"
 #include "power.h"
 #include "root.h"
 #include "serial.h"
@@ -162,6 +163,7 @@ static NORETURN void root_main(void)
 	shell_init();
 	front_choose();
 	serial_init();
+	networks_init();
 	vms_autostart();
 	for (;;)
 		event_run(&root.loop);

@@ -16,12 +16,14 @@
 #define ROOT_SEL_THREAD		(ROOT_SEL_NTFN + 1)
 #define ROOT_SEL_SCHED		(ROOT_SEL_NTFN + 2)
 #define ROOT_SEL_PORTS_SERIAL	(ROOT_SEL_NTFN + 3)	/* the serial driver's ports                */
+#define ROOT_SEL_NETWORK	(ROOT_SEL_NTFN + 4)	/* what each network's switch waits for     */
 #define ROOT_SEL_PORTS		(ROOT_SEL_NTFN + 8)	/* and the following: granted to root itself */
 #define ROOT_SEL_CHILD		256u			/* CHILD_SELS for each child                                        */
 
 /* Children: the VMs' monitors, then the drivers. */
 #define ROOT_CHILD_SERIAL	CONFIG_VMS
-#define ROOT_CHILDREN		(CONFIG_VMS + 1)
+#define ROOT_CHILD_NETWORK	(CONFIG_VMS + 1)
+#define ROOT_CHILDREN		(ROOT_CHILD_NETWORK + CONFIG_NETWORKS)
 
 /* Bits of root's notification. */
 #define ROOT_BIT_SERIAL		0u
@@ -29,7 +31,11 @@
 #define ROOT_BIT_LOG		2u
 #define ROOT_BIT_VM		16u			/* + index: the monitor's signal       */
 #define ROOT_BIT_VM_END		32u			/* + index: one of its threads stopped */
-_Static_assert(ROOT_BIT_VM + CONFIG_VMS <= ROOT_BIT_VM_END && ROOT_BIT_VM_END + CONFIG_VMS <= EVENT_BITS, "bits");
+#define ROOT_BIT_NETWORK	48u			/* + index: the switch's signal        */
+#define ROOT_BIT_NETWORK_END	52u			/* + index: it has stopped             */
+_Static_assert(ROOT_SEL_NETWORK + CONFIG_NETWORKS <= ROOT_SEL_PORTS, "selectors");
+_Static_assert(ROOT_BIT_NETWORK + CONFIG_NETWORKS <= ROOT_BIT_NETWORK_END && ROOT_BIT_NETWORK_END + CONFIG_NETWORKS <= EVENT_BITS, "bits");
+_Static_assert(ROOT_BIT_VM + CONFIG_VMS <= ROOT_BIT_VM_END && ROOT_BIT_VM_END + CONFIG_VMS <= ROOT_BIT_NETWORK, "bits");
 
 /* Priorities; the kernel's highest, 255, is root's own. */
 #define ROOT_PRIORITY		255u

@@ -6,6 +6,7 @@
 #include <rt/time.h>
 
 #include "mem.h"
+#include "network.h"
 #include "root.h"
 #include "shell.h"
 #include "system.h"
@@ -159,6 +160,7 @@ static void vm_prepared(struct vm *v)
 		 v->child.err == TV_EQUOTA ? ": not enough kernel memory" : "");
 	vm_failed(v, v->child.wrong);
 	child_end(&v->child);
+	network_unplug(v);
 	vm_scrub(v, VM_CLEANING);
 }
 
@@ -172,6 +174,7 @@ void vm_ended(struct vm *v, enum vm_exit exit, const char *reason)
 	vm_drain(v);
 	v->consumed = vm_consumed(v);
 	child_end(&v->child);
+	network_unplug(v);
 	vm_record_forget(v);
 	event_timer_cancel(&v->timer);
 	event_timer_cancel(&v->watchdog);

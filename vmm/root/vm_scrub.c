@@ -4,14 +4,16 @@
 #include <rt/time.h>
 
 #include "mem.h"
+#include "network.h"
 #include "root.h"
 #include "vms.h"
 
 static struct event_timer timer;
 
+/* Nobody else may touch the memory any more; when the last one lets go, vm_scrub() is called again. */
 static bool scrubs(const struct vm *v)
 {
-	return v->phase == VM_PREPARING || v->phase == VM_CLEANING;
+	return (v->phase == VM_PREPARING || v->phase == VM_CLEANING) && network_released(v);
 }
 
 /* One window; true when all memory of @v is clean. */

@@ -5,6 +5,7 @@
 #include <rt/string.h>
 
 #include "mem.h"
+#include "network.h"
 #include "root.h"
 #include "vms.h"
 
@@ -23,7 +24,7 @@
 static uint64_t monitor_quota(const struct config_vm *c)
 {
 	return (QUOTA_DOMAIN + QUOTA_PER_GIB * (c->memory / GIB + 1) + QUOTA_PER_CPU * c->cpus +
-		QUOTA_PER_DISK * c->disk_count + vm_disks_bytes(c) / (2 * MIB)) * PAGE_SIZE;
+		QUOTA_PER_DISK * c->disk_count + network_quota(c) + vm_disks_bytes(c) / (2 * MIB)) * PAGE_SIZE;
 }
 
 /* What is wrong with boot module @name; NULL: nothing. */
@@ -122,6 +123,7 @@ static void give_areas(struct vm *v)
 	if (v->old.size)
 		child_area(child, "old", CHILD_OLD, &v->old, TV_MAP_READ);
 	child_heap(child, MONITOR_HEAP);
+	network_areas(v);
 }
 
 bool vm_respawn(struct vm *v)
@@ -163,6 +165,7 @@ bool vm_spawn(struct vm *v)
 	c.firmware_size = give_module(v, "firmware", v->config->firmware, TV_RIGHT_READ | TV_RIGHT_EXEC, c.firmware_name);
 	give_modules(v, &c);
 	vm_disks_give(v, &c);
+	network_give(v, &c);
 	give_threads(v, &c);
 	return child_start(child, &c, sizeof(c));
 }
