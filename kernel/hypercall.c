@@ -68,28 +68,36 @@ _Static_assert(ARRAY_LEN(hypercall_table) == TV_HYPERCALLS, "every hypercall num
 			 BIT(TV_THREAD_RESET) | BIT(TV_DOORBELL_BIND))
 _Static_assert(TV_HYPERCALLS <= 64, "TREE_CALLS has a bit for each");
 
-void kernel_hypercall(struct user_frame *f)
+static NOINLINE enum tv_err tree_call(struct thread *t, struct user_frame *f, uint64_t number)
 {
-	uint64_t number = frame_number(f);
-	struct cpu *c = cpu_self();
-	enum tv_err err = TV_ENOSYS;
+	enum tv_err err;
+
+	tree_lock(f);
+	err = hypercall_table[number](t, f);
+	tree_unlock();
+	return err;
+}
+
+/* Every branch ends in a jump to the handler: nothing is saved for the way back, which is short. */
+enum tv_err kernel_hypercall(struct user_frame *f, uint64_t number)
+{
+	struct thread *t = container_of(f, struct thread, arch.frame);
 
 	/* The way of every VM exit: no table, no question. */
-	if (likely(number == TV_VCPU_RUN)) {
-		err = hc_vcpu_run(c->current, f);
-	} else if (likely(number < TV_HYPERCALLS)) {
-		number = index_nospec(number, TV_HYPERCALLS);
-		if (TREE_CALLS >> number & 1) {
-			tree_lock(f);
-			err = hypercall_table[number](c->current, f);
-			tree_unlock();
-		} else {
-			err = hypercall_table[number](c->current, f);
-		}
-	}
-	frame_set_status(f, err);
-	if (unlikely(c->resched))
-		sched_dispatch();
+	if (likely(number == TV_VCPU_RUN))
+		return hc_vcpu_run(t, f);
+	if (unlikely(number >= TV_HYPERCALLS))
+		return TV_ENOSYS;
+	number = index_nospec(number, TV_HYPERCALLS);
+	if (TREE_CALLS >> number & 1)
+		return tree_call(t, f, number);
+	return hypercall_table[number](t, f);
+}
+
+void kernel_hypercall_switch(struct user_frame *f, enum tv_err status)
+{
+	frame_set_status(f, status);
+	sched_dispatch();
 }
 
 void hypercall_restart(struct thread *t)

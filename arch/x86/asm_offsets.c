@@ -6,6 +6,7 @@
 #include <abi/exit.h>
 #include <arch/cpu.h>
 #include <arch/user.h>
+#include <kernel/cpu.h>
 #include <lib/base.h>
 #include <x86/cr.h>
 #include <x86/msr.h>
@@ -24,6 +25,7 @@ void asm_offsets(void)
 	OFFSET(CPU_FRAME, struct arch_cpu, frame);
 	OFFSET(CPU_SCRATCH, struct arch_cpu, scratch);
 	OFFSET(CPU_SHADOW_STACK, struct arch_cpu, shadow_stack);
+	OFFSET(CPU_RESCHED, struct cpu, resched);
 
 	OFFSET(FRAME_R15, struct user_frame, r15);
 	OFFSET(FRAME_R14, struct user_frame, r14);

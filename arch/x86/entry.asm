@@ -8,7 +8,7 @@
 ; last words there; then RSP moves to the kernel stack before any C runs.  NMI, #DB, #DF and #MC have stacks of their own,
 ; because they may come while RSP or GS still are the user's.
 
-        extern  kernel_hypercall, vcpu_resume
+        extern  kernel_hypercall, kernel_hypercall_switch, vcpu_resume
         extern  trap_exception_user, trap_interrupt_user, trap_interrupt_kernel, trap_paranoid
         global  syscall_entry, user_return, vector_stubs, cpu_idle, cpu_idle_hlt, cpu_idle_woken
         global  cpu_take_interrupts, cpu_resume_vcpu, syscall_entry_shadow, shadow_begin
@@ -77,7 +77,8 @@
 %endmacro
 
 ; SYSCALL.  In: RCX = user RIP, R11 = user RFLAGS, all other registers the user's; interrupts off by SFMASK.
-; A call that returns is left again by the shortest way: kernel_hypercall() has kept RBX, RBP and R12 to R15.
+; A call that returns is left again by the shortest way: kernel_hypercall() has kept RBX, RBP and R12 to R15, and its status goes from
+; EAX to RAX.
 ; %1: with a shadow stack, which SYSCALL leaves to us
 %macro  SYSCALL_ENTRY 1
         endbr64
@@ -104,23 +105,26 @@
         mov     [rcx + FRAME_R15], r15
         mov     qword [rcx + FRAME_VECTOR], FRAME_IS_SYSCALL
         mov     rdi, rcx
+        mov     rsi, rax
 %if %1
         setssbsy
 %endif
         call    kernel_hypercall
         mov     rdi, [gs:CPU_FRAME]
+        mov     eax, eax
+        cmp     byte [gs:CPU_RESCHED], 0
+        jne     leave_by_switch
 %endmacro
 
-; In: RDI = frame, RBX, RBP and R12 to R15 the user's already.
+; In: RDI = frame, RAX = status, RBX, RBP and R12 to R15 the user's already.
 ; SYSRET with a non-canonical RIP would fault in the kernel with the user's stack.  It cannot be: the RIP is the address
 ; behind a SYSCALL instruction (or that instruction's own), and the highest executable user page ends at TV_USER_MAX.
 ; %1: as above
 %macro  LEAVE_BY_SYSRET 1
 %if %1
-        mov     rax, [gs:CPU_SHADOW_STACK]
-        clrssbsy [rax]
+        mov     rcx, [gs:CPU_SHADOW_STACK]
+        clrssbsy [rcx]
 %endif
-        mov     rax, [rdi + FRAME_RAX]
         mov     rsi, [rdi + FRAME_RSI]
         mov     rdx, [rdi + FRAME_RDX]
         mov     r10, [rdi + FRAME_R10]
@@ -146,11 +150,18 @@ syscall_entry_shadow:
 leave_by_sysret_shadow:
         LEAVE_BY_SYSRET 1
 
+; In: RDI = frame, RAX = status: before user mode goes on, the scheduler has a decision to make.
+leave_by_switch:
+        mov     esi, eax
+        call    kernel_hypercall_switch
+        ud2
+
 ; void user_return(void): enter the current thread, whatever it last came in by.
 user_return:
         mov     rdi, [gs:CPU_FRAME]
         cmp     qword [rdi + FRAME_VECTOR], FRAME_IS_SYSCALL
         jne     leave_by_iret
+        mov     rax, [rdi + FRAME_RAX]
         mov     rbx, [rdi + FRAME_RBX]
         mov     rbp, [rdi + FRAME_RBP]
         mov     r12, [rdi + FRAME_R12]

@@ -81,4 +81,12 @@ static inline uint64_t index_nospec(uint64_t i, uint64_t n)
 	return i & mask;
 }
 
+/* The same for a constant @n that is a power of two: one instruction, which the compiler must not find superfluous. */
+#define index_mask(i, n) ({						\
+	uint64_t i_ = (i);						\
+	_Static_assert(((n) & ((n) - 1)) == 0, "a power of two");	\
+	__asm__ ("and %1, %k0" : "+r"(i_) : "i"((n) - 1) : "cc");	\
+	i_;								\
+})
+
 #endif

@@ -95,16 +95,24 @@ static inline bool cap_is_range(enum tv_cap_type type) { return type >= TV_CAP_R
 /* Read it once: another CPU may be filling or withdrawing the capability.  Pairs with cap_fill(). */
 static inline uint8_t cap_type(const struct cap *c) { return __atomic_load_n(&c->type, __ATOMIC_ACQUIRE); }
 
-/* The slot of @sel, occupied, dying or gone; NULL if there is none. */
-static inline struct cap *cap_slot(const struct cap_table *table, uint64_t sel)
+/* The slot of @sel, whatever is in it; NULL if there is none. */
+static inline struct cap *cap_place(const struct cap_table *table, uint64_t sel)
 {
 	struct cap *page;
 
 	if (unlikely(sel >= TV_SEL_MAX))
 		return NULL;
-	sel = index_nospec(sel, TV_SEL_MAX);
+	sel = index_mask(sel, TV_SEL_MAX);
 	page = READ_ONCE(table->page[sel / CAP_PAGE_SLOTS]);
-	return page && cap_type(&page[sel % CAP_PAGE_SLOTS]) != TV_CAP_NONE ? &page[sel % CAP_PAGE_SLOTS] : NULL;
+	return likely(page) ? &page[sel % CAP_PAGE_SLOTS] : NULL;
+}
+
+/* The slot of @sel, occupied, dying or gone; NULL if there is none. */
+static inline struct cap *cap_slot(const struct cap_table *table, uint64_t sel)
+{
+	struct cap *c = cap_place(table, sel);
+
+	return c && cap_type(c) != TV_CAP_NONE ? c : NULL;
 }
 
 /*
@@ -114,8 +122,8 @@ static inline struct cap *cap_slot(const struct cap_table *table, uint64_t sel)
 static inline enum tv_err MUST_USE cap_get(const struct cap_table *table, uint64_t sel, enum tv_cap_type type, uint32_t need,
 					   struct cap **out)
 {
-	struct cap *c = cap_slot(table, sel);
-	uint8_t found = c ? cap_type(c) : CAP_GONE;
+	struct cap *c = cap_place(table, sel);
+	uint8_t found = likely(c) ? cap_type(c) : CAP_GONE;
 
 	if (unlikely(found != type))
 		return found < CAP_GONE && found != TV_CAP_NONE ? TV_ETYPE : TV_ECAP;

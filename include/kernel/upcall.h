@@ -3,6 +3,7 @@
 #ifndef KERNEL_UPCALL_H
 #define KERNEL_UPCALL_H
 
+#include <abi/status.h>
 #include <lib/base.h>
 
 struct arch_cpu;
@@ -16,9 +17,11 @@ struct arch_cpu *kernel_cpu_area(uint32_t id);
 /* Another CPU has come up: it waits for threads.  On its own stack, with the kernel's tables loaded. */
 NORETURN void kernel_cpu_main(void);
 
-/* SYSCALL of the current thread, whose registers stand in @f.  When it returns, the same thread continues; otherwise it ends in
- * the scheduler, which enters another thread. */
-void kernel_hypercall(struct user_frame *f);
+/* SYSCALL of the current thread, whose registers stand in @f: the call is @number.  When it returns, the same thread continues with
+ * the status that it returns; otherwise it ends in the scheduler, which enters another thread. */
+enum tv_err kernel_hypercall(struct user_frame *f, uint64_t number);
+/* It has returned @status, but the CPU's @resched is set. */
+NORETURN void kernel_hypercall_switch(struct user_frame *f, enum tv_err status);
 
 /* An exception in user mode: @vector, its error code, and CR2 for a page fault.  Never returns to the instruction: the thread
  * stops, and the domain's watcher is signalled. */

@@ -402,7 +402,15 @@ void fake_boot(void)
 
 static struct user_frame *frame;
 
-static void syscall_now(void) { kernel_hypercall(frame); }
+static void syscall_now(void)
+{
+	enum tv_err err = kernel_hypercall(frame, frame_number(frame));
+
+	if (cpu_self()->resched)
+		kernel_hypercall_switch(frame, err);
+	frame_set_status(frame, err);
+}
+
 
 static void results(const struct user_frame *f)
 {
