@@ -3,7 +3,6 @@
 #include <arch/virt.h>
 #include <kernel/cross.h>
 #include <kernel/doorbell.h>
-#include <kernel/space.h>
 
 #define RFLAGS_TF	BIT(8)
 
@@ -76,13 +75,10 @@ static bool retire(struct vcpu *v)
 /* As everything on the way from an exit, without a lock: entries stay where they are until the space ends. */
 bool doorbell_ring(struct vcpu *v)
 {
-	struct space *s = READ_ONCE(v->space);
-	const struct doorbells *d = s ? __atomic_load_n(&s->doorbells, __ATOMIC_ACQUIRE) : NULL;
+	const struct doorbells *d = __atomic_load_n(&v->space->doorbells, __ATOMIC_ACQUIRE);
 	uint64_t port = READ_ONCE(v->page->arg0);
 	uint32_t count = d ? __atomic_load_n(&d->count, __ATOMIC_ACQUIRE) : 0;
 
-	if (READ_ONCE(v->page->arg1) & (TV_PIO_IN | TV_PIO_STRING | TV_PIO_REP))
-		return false;
 	for (uint32_t i = 0; i < count; i++) {
 		if (READ_ONCE(d->port[i]) != port || !READ_ONCE(d->hook[i].target))
 			continue;

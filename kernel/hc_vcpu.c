@@ -34,7 +34,7 @@ enum tv_err hc_vcpu_map(struct thread *t, struct user_frame *f)
 }
 
 /* The first run of a vCPU by @t, or the first after another one. */
-static NOINLINE enum tv_err take(struct thread *t, struct user_frame *f)
+static NOINLINE enum tv_err run_first(struct thread *t, struct user_frame *f)
 {
 	struct cap *c;
 	enum tv_err err;
@@ -45,7 +45,7 @@ static NOINLINE enum tv_err take(struct thread *t, struct user_frame *f)
 	if (!err)
 		err = vcpu_take(t, cap_vcpu(c));
 	tree_unlock();
-	return err;
+	return err ? err : vcpu_run(t, t->vcpu, frame_arg(f, 1));
 }
 
 /* TV_VCPU_RUN: arg0 = vCPU, arg1 = absolute TSC deadline. */
@@ -56,12 +56,8 @@ enum tv_err hc_vcpu_run(struct thread *t, struct user_frame *f)
 
 	if (unlikely(err))
 		return err;
-	if (unlikely(READ_ONCE(cap_vcpu(c)->owner) != t)) {
-		err = take(t, f);
-		if (err)
-			return err;
-		return vcpu_run(t, t->vcpu, frame_arg(f, 1));
-	}
+	if (unlikely(READ_ONCE(cap_vcpu(c)->owner) != t))
+		return run_first(t, f);
 	return vcpu_run(t, cap_vcpu(c), frame_arg(f, 1));
 }
 

@@ -8,22 +8,19 @@ bits 64
 
 section .text
 
-; void svm_enter(uint64_t *gpr, uint64_t vmcb, uint64_t host)
+; svm_enter: called by the inline function of that name (insn.h), which says what it needs and leaves.
 ;
 ; In:   rdi = the guest's registers, rsi = physical address of its VMCB, rdx = that of the host's page for VMSAVE; IF = 0, GIF = 1.
-; Out:  IF = 0, GIF = 1.  Callee-saved registers are kept, of the others RAX is the host's and the rest cleared: no guest value
-; reaches speculation in C.
+; Out:  IF = 0, GIF = 1.  RBX, RBP and R12 are kept, the others are cleared but for RAX: no guest value reaches speculation in C.
+;       Most of what a C function would keep is left to the caller, who has saved it already.
 ;
 ; RFLAGS.IF of the host decides, with V_INTR_MASKING, whether a physical interrupt ends the guest: it must be 1 at VMRUN, while
 ; GIF = 0 keeps interrupts away on both sides.  STI comes long before VMRUN, or its shadow would become the guest's.
-global svm_enter
-svm_enter:
-	push rbx
+global svm_enter_asm
+svm_enter_asm:
 	push rbp
+	push rbx
 	push r12
-	push r13
-	push r14
-	push r15
 	push rdx
 	push rsi
 	push rdi
@@ -49,7 +46,7 @@ svm_enter:
 	mov rdi, [rdi + GPR_RDI]
 	vmrun				; rax, rsp and rflags are the host's again behind it
 .exited:
-	mov rax, [rsp]
+	pop rax
 	mov [rax + GPR_RCX], rcx
 	mov [rax + GPR_RDX], rdx
 	mov [rax + GPR_RBX], rbx
@@ -64,9 +61,9 @@ svm_enter:
 	mov [rax + GPR_R13], r13
 	mov [rax + GPR_R14], r14
 	mov [rax + GPR_R15], r15
-	mov rax, [rsp + 8]
+	pop rax
 	vmsave
-	mov rax, [rsp + 16]
+	pop rax
 	vmload
 	cli
 	stgi				; a pending NMI is taken here, with the host's GS
@@ -79,11 +76,10 @@ svm_enter:
 	xor r9d, r9d
 	xor r10d, r10d
 	xor r11d, r11d
-	add rsp, 24
-	pop r15
-	pop r14
-	pop r13
+	xor r13d, r13d
+	xor r14d, r14d
+	xor r15d, r15d
 	pop r12
-	pop rbp
 	pop rbx
+	pop rbp
 	ret

@@ -3,7 +3,7 @@
  * From the hardware's exit codes to neutral records: one table.  A row with a function decodes further, a row with a kind alone is
  * complete, and a code without a row is an exit that nobody asked for: it stops the VM.
  */
-#include "svm.h"
+#include "hot.h"
 
 #include <x86/seg.h>
 
@@ -24,16 +24,6 @@
 #define TASK_IRET	BIT(36)
 #define TASK_JMP	BIT(38)
 #define TASK_ERROR	BIT(44)
-
-#define INSN_MAX	15u
-
-/* The instruction's length from the address of the next one; 0: not known. */
-static uint32_t length_to(const struct vmcb *b, uint64_t next)
-{
-	uint64_t length = next - b->rip;
-
-	return next && length <= INSN_MAX ? (uint32_t)length : 0;
-}
 
 static uint32_t decode_cr(struct vcpu *v, const struct vmcb *b)
 {
@@ -162,7 +152,7 @@ static uint32_t decode_shutdown(struct vcpu *v, const struct vmcb *b)
 	return TV_EXIT_SHUTDOWN;
 }
 
-static NOINLINE uint32_t decode_npf(struct vcpu *v, const struct vmcb *b)
+static uint32_t decode_npf(struct vcpu *v, const struct vmcb *b)
 {
 	struct tv_exit_page *p = v->page;
 	uint64_t info = b->exit_info1;
@@ -178,17 +168,11 @@ static NOINLINE uint32_t decode_npf(struct vcpu *v, const struct vmcb *b)
 	return TV_EXIT_MMIO;
 }
 
-struct exit_row {
-	uint8_t kind;		/* without @decode: enum tv_exit_kind; TV_EXIT_NONE: unknown */
-	uint8_t insn;		/* TV_EXIT_INSN: enum tv_insn                                */
-	uint32_t (*decode)(struct vcpu *v, const struct vmcb *b);
-};
-
 #define INSN(x)		{ .kind = TV_EXIT_INSN, .insn = (x) }
 #define KIND(x)		{ .kind = (x) }
 #define DECODE(x)	{ .decode = (x) }
 
-static const struct exit_row exit_table[SVM_EXIT_TABLE] = {
+const struct exit_row svm_exit_table[SVM_EXIT_TABLE] = {
 	[SVM_EXIT_CR_READ ... SVM_EXIT_CR_WRITE + 15] = DECODE(decode_cr),
 	[SVM_EXIT_DR_READ ... SVM_EXIT_DR_WRITE + 15] = DECODE(decode_dr),
 	[SVM_EXIT_EXC ... SVM_EXIT_EXC + 31] = DECODE(decode_exception),
@@ -229,7 +213,7 @@ static const struct exit_row exit_table[SVM_EXIT_TABLE] = {
  * What no row names.  VMEXIT_INVALID: VMRUN refused the state, nothing of the guest was executed; QEMU then leaves registers of
  * the host in the VMCB, which the monitor must not see.
  */
-static NOINLINE uint32_t decode_unknown(struct vcpu *v, const struct vmcb *b)
+static uint32_t decode_unknown(struct vcpu *v, const struct vmcb *b)
 {
 	struct tv_exit_page *p = v->page;
 
@@ -245,27 +229,14 @@ static NOINLINE uint32_t decode_unknown(struct vcpu *v, const struct vmcb *b)
 	return TV_EXIT_FAIL;
 }
 
-static inline uint32_t decode(struct vcpu *v, const struct vmcb *b)
+/* An exit that has no row in the table: a nested page fault, whose code is far beyond, or nothing that is known. */
+uint32_t svm_exit_other(struct vcpu *v, const struct vmcb *b)
 {
-	struct tv_exit_page *p = v->page;
-	uint32_t code = (uint32_t)b->exit_code;
-	const struct exit_row *row;
-
-	p->insn_len = svm.next_rip ? length_to(b, b->next_rip) : 0;
-	p->insn_count = 0;
-	if (unlikely(code >= SVM_EXIT_TABLE))
-		return code == SVM_EXIT_NPF ? decode_npf(v, b) : decode_unknown(v, b);
-	row = &exit_table[code];
-	if (row->decode)
-		return row->decode(v, b);
-	if (unlikely(row->kind == TV_EXIT_NONE))
-		return decode_unknown(v, b);
-	p->arg0 = row->insn;
-	return row->kind;
+	return (uint32_t)b->exit_code == SVM_EXIT_NPF ? decode_npf(v, b) : decode_unknown(v, b);
 }
 
 /* After an entry that was more than an entry, or an exit that interrupted a delivery. */
-static NOINLINE uint32_t decode_aftermath(struct vcpu *v, struct svm_vcpu *s, struct vmcb *b)
+uint32_t svm_exit_aftermath(struct vcpu *v, struct svm_vcpu *s, struct vmcb *b)
 {
 	bool stepped = false;
 
@@ -282,13 +253,5 @@ static NOINLINE uint32_t decode_aftermath(struct vcpu *v, struct svm_vcpu *s, st
 		svm_interrupted(v);
 	if (s->stepping)
 		stepped = svm_step_end(s);
-	return stepped ? TV_EXIT_NONE : decode(v, b);
-}
-
-/* The exit that @b describes, as a record in the state page: kind, arg0, arg1, insn_*, pending.  Returns the kind. */
-uint32_t svm_exit(struct vcpu *v, struct svm_vcpu *s, struct vmcb *b)
-{
-	if (unlikely(s->aftermath | !!(b->exit_int_info & EVENT_VALID)))
-		return decode_aftermath(v, s, b);
-	return decode(v, b);
+	return stepped ? TV_EXIT_NONE : exit_decode(v, b);
 }

@@ -12,7 +12,11 @@
  * TV_GPR order; RAX and RSP are not touched, they live in the VMCB.  @host: physical address of a page that takes the host
  * state that VMLOAD and VMSAVE switch.  Interrupts are off before and after; a pending NMI has been taken when it returns.
  */
-void svm_enter(uint64_t *gpr, uint64_t vmcb, uint64_t host);
+static inline void svm_enter(uint64_t *gpr, uint64_t vmcb, uint64_t host)
+{
+	__asm__ volatile("call svm_enter_asm" : "+D"(gpr), "+S"(vmcb), "+d"(host)
+			 : : "rax", "rcx", "r8", "r9", "r10", "r11", "r13", "r14", "r15", "cc", "memory");
+}
 
 static inline uint64_t svm_xgetbv(void)
 {

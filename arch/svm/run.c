@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One entry into the guest, and one exit.  This is the hottest path of the kernel: what is rare is off the straight line. */
-#include "svm.h"
+#include "hot.h"
 
 #include <kernel/log.h>
+#include <kernel/run_loop.h>
 #include <x86/cr.h>
 #include <x86/msr.h>
 
@@ -28,18 +29,18 @@ static void load_registers(const struct svm_vcpu *s, const struct vmcb *b, struc
 }
 
 /* The host's XCR0 again.  QEMU ignores the intercept of XSETBV: there, what counts is what the register holds. */
-static inline void save_xcr0(struct svm_vcpu *s)
+static NOINLINE void save_xcr0(struct svm_vcpu *s)
 {
 	uint64_t xcr0 = s->xcr0_load;
 
-	if (unlikely(svm.qemu) && s->cr4 & CR4_OSXSAVE) {
+	if (svm.qemu && s->cr4 & CR4_OSXSAVE) {
 		xcr0 = svm_xgetbv();
-		if (unlikely(xcr0 != s->xcr0)) {
+		if (xcr0 != s->xcr0) {
 			s->xcr0 = xcr0 & svm.guest.xcr0;
 			svm_update_xcr0(s);
 		}
 	}
-	if (unlikely(xcr0 != svm.guest.xcr0))
+	if (xcr0 != svm.guest.xcr0)
 		xsetbv(0, svm.guest.xcr0);
 }
 
@@ -83,7 +84,7 @@ static inline bool entry_ok(struct tv_exit_page *p, const struct vmcb *b)
 }
 
 /* The entry itself, with everything prepared, and its exit. */
-static inline uint32_t enter(struct vcpu *v, struct svm_vcpu *s, struct vmcb *b, struct svm_cpu *c)
+static ALWAYS_INLINE uint32_t enter(struct vcpu *v, struct svm_vcpu *s, struct vmcb *b, struct svm_cpu *c)
 {
 	struct tv_exit_page *p = v->page;
 
@@ -96,18 +97,21 @@ static inline uint32_t enter(struct vcpu *v, struct svm_vcpu *s, struct vmcb *b,
 
 	svm_enter(p->gpr, s->vmcb_pa, c->host_pa);
 
-	/* Fetched anew rather than kept over the entry: that costs less than saving registers for them. */
+	/* Fetched anew rather than kept over the entry: that costs less than registers for them. */
 	s = svm_of(v);
 	b = s->vmcb;
 	v->page->gpr[TV_RAX] = b->rax;
 	b->clean = svm.clean;
 	b->tlb_control = TLB_KEEP;
-	save_xcr0(s);
-	return svm_exit(v, s, b);
+	if (unlikely(s->xcr0_moves))
+		save_xcr0(s);
+	if (unlikely(s->aftermath | !!(b->exit_int_info & EVENT_VALID)))
+		return svm_exit_aftermath(v, s, b);
+	return exit_decode(v, b);
 }
 
-/* An entry that needs more than VMRUN. */
-static NOINLINE uint32_t run_prepared(struct vcpu *v, struct svm_vcpu *s, struct vmcb *b, struct svm_cpu *c)
+/* An entry that needs more than VMRUN.  A kind to report instead of it, or TV_EXIT_NONE. */
+static NOINLINE uint32_t prepare(struct vcpu *v, struct svm_vcpu *s, struct vmcb *b, struct svm_cpu *c)
 {
 	if (work_waits(s, v->page)) {
 		uint32_t kind = do_work(v, s);
@@ -119,7 +123,7 @@ static NOINLINE uint32_t run_prepared(struct vcpu *v, struct svm_vcpu *s, struct
 	/* Last: whoever gets an ASID must enter, because a new generation's flush is part of that entry. */
 	if (s->asid_generation != c->asid_generation)
 		svm_asid_assign(s, c);
-	return enter(v, s, b, c);
+	return TV_EXIT_NONE;
 }
 
 /*
@@ -132,7 +136,30 @@ uint32_t svm_run(struct vcpu *v)
 	struct svm_cpu *c = svm_percpu();
 	struct vmcb *b = s->vmcb;
 
-	if (unlikely(work_waits(s, v->page) | registers_differ(s, b, c) | (s->asid_generation ^ c->asid_generation)))
-		return run_prepared(v, s, b, c);
+	if (unlikely(work_waits(s, v->page) | registers_differ(s, b, c) | (s->asid_generation ^ c->asid_generation))) {
+		uint32_t kind = prepare(v, s, b, c);
+
+		if (kind != TV_EXIT_NONE)
+			return kind;
+	}
 	return enter(v, s, b, c);
+}
+
+static inline void pull(struct vcpu *v, uint32_t groups)
+{
+	const struct svm_vcpu *s = svm_of(v);
+
+	if (unlikely(groups & ~(TV_REGS_RIP | TV_REGS_CODE))) {
+		svm_pull(v, groups);
+		return;
+	}
+	pull_rip(v->page, s);
+	if (groups & TV_REGS_CODE)
+		pull_code(v->page, s);
+}
+
+/* vcpu_run of @t on @v.  Everything that an exit goes through in the kernel becomes one function. */
+__attribute__((flatten)) enum tv_err svm_loop(struct thread *t, struct vcpu *v)
+{
+	return run_loop(t, v, push_rip, svm_run, pull);
 }

@@ -5,12 +5,10 @@
  * What a group may hold is arch/guest_state.h's business; nothing that it lets through reaches state of the host or makes VMRUN
  * refuse.  A group that is refused leaves the VMCB as it was.
  */
-#include "svm.h"
+#include "hot.h"
 
 #include <x86/cr.h>
 #include <x86/msr.h>
-
-#define ATTR_HW		MASK(11, 0)
 
 /* The VMCB's copy of each segment, in TV_SEG order. */
 static const uint16_t seg_offset[TV_SEGS] = {
@@ -26,22 +24,8 @@ static struct vmcb_seg *vmcb_seg(struct vmcb *b, unsigned i)
 
 /* --- RIP -------------------------------------------------------------------------------------------------------------- */
 
-/* The group RIP as read from the page. */
-struct rip_group {
-	uint64_t rip, rflags, rsp;
-	uint32_t shadow;
-};
-
-static inline void load_rip(struct vmcb *b, const struct rip_group *g)
-{
-	b->rip = g->rip;
-	b->rflags = g->rflags;
-	b->rsp = g->rsp;
-	b->int_state = g->shadow & (TV_SHADOW_STI | TV_SHADOW_MOVSS) ? INT_SHADOW : 0;
-}
-
-/* With a blocking of interrupts or NMIs, old or new, which is rare. */
-static NOINLINE bool push_blocking(struct svm_vcpu *s, uint64_t rip, uint64_t rflags, uint64_t rsp, uint32_t shadow)
+/* Group RIP with a blocking of interrupts or NMIs, old or new. */
+bool svm_push_blocking(struct svm_vcpu *s, uint64_t rip, uint64_t rflags, uint64_t rsp, uint32_t shadow)
 {
 	const struct rip_group g = { rip, rflags, rsp, shadow };
 
@@ -49,28 +33,12 @@ static NOINLINE bool push_blocking(struct svm_vcpu *s, uint64_t rip, uint64_t rf
 		return false;
 	if (svm_nmi_blocked(s) != !!(shadow & TV_SHADOW_NMI))
 		svm_nmi_block(s, shadow & TV_SHADOW_NMI);
-	load_rip(s->vmcb, &g);
+	load_rip(s->vmcb, &g, shadow & (TV_SHADOW_STI | TV_SHADOW_MOVSS) ? INT_SHADOW : 0);
 	return true;
 }
 
-static inline bool push_rip(struct vcpu *v)
-{
-	const struct tv_exit_page *p = v->page;
-	struct svm_vcpu *s = svm_of(v);
-	struct vmcb *b = s->vmcb;
-	const struct rip_group g = { READ_ONCE(p->rip), READ_ONCE(p->rflags), READ_ONCE(p->gpr[TV_RSP]), READ_ONCE(p->shadow) };
-
-	if (unlikely(!guest_rip_ok(g.rip, g.rflags)))
-		return false;
-	if (unlikely(g.rflags & RFLAGS_VM) && (!(b->cr0 & CR0_PE) || b->efer & EFER_LMA))
-		return false;
-	if (unlikely(g.shadow | s->nmi))
-		return push_blocking(s, g.rip, g.rflags, g.rsp, g.shadow);
-	load_rip(b, &(struct rip_group){ g.rip, g.rflags, g.rsp, 0 });
-	return true;
-}
-
-static NOINLINE uint32_t shadow_of(const struct svm_vcpu *s)
+/* What blocks interrupts or NMIs of the guest: TV_SHADOW_*. */
+uint32_t svm_shadow(const struct svm_vcpu *s)
 {
 	uint32_t shadow = svm_nmi_blocked(s) ? TV_SHADOW_NMI : 0;
 
@@ -78,16 +46,6 @@ static NOINLINE uint32_t shadow_of(const struct svm_vcpu *s)
 	if (s->vmcb->int_state & INT_SHADOW)
 		shadow |= s->vmcb->rflags & RFLAGS_IF ? TV_SHADOW_STI : TV_SHADOW_MOVSS;
 	return shadow;
-}
-
-static inline void pull_rip(struct tv_exit_page *p, const struct svm_vcpu *s)
-{
-	const struct vmcb *b = s->vmcb;
-
-	p->rip = b->rip;
-	p->rflags = b->rflags;
-	p->gpr[TV_RSP] = b->rsp;
-	p->shadow = unlikely((b->int_state & INT_SHADOW) | s->nmi) ? shadow_of(s) : 0;
 }
 
 /* --- CR --------------------------------------------------------------------------------------------------------------- */
@@ -162,41 +120,6 @@ static bool push_seg(struct vcpu *v)
 	return true;
 }
 
-/*
- * Segments as the page wants them, whatever the CPU left: implementations differ in G, in the busy bit of TR and in the
- * accessed bits, and keep old attributes of segments that became unusable.
- *
- * Where the CPU tells neither lengths nor bytes of instructions, most exits fetch this group.  So a segment is taken as two
- * words: the first has selector, attributes and limit in both structures.
- */
-#define HEAD_ATTR(bits)		((uint64_t)(bits) << 16)
-#define HEAD_LIMIT_BYTES	(0xfffffull << 32 | MASK(31, 0))	/* up to here the limit can be one in bytes */
-_Static_assert(offsetof(struct vmcb_seg, attr) == 2 && offsetof(struct tv_segment, attr) == 2 &&
-	       offsetof(struct vmcb_seg, limit) == 4 && offsetof(struct tv_segment, limit) == 4, "the heads are alike");
-
-static NOINLINE uint64_t unusable(uint64_t head)
-{
-	return (head & ~HEAD_ATTR(0xffff & ~SEG_DPL)) | HEAD_ATTR(TV_SEG_UNUSABLE);
-}
-
-/* @i is a constant everywhere, so that each call is straight code. */
-static inline void pull_segment(struct tv_segment *g, const struct vmcb_seg *hw, unsigned i, uint64_t cpl)
-{
-	uint64_t head;
-
-	__builtin_memcpy(&head, hw, sizeof(head));
-	head &= ~HEAD_ATTR((0xffff & ~ATTR_HW) | SEG_G);
-	if (i == TV_SS)
-		head = (head & ~HEAD_ATTR(SEG_DPL)) | HEAD_ATTR(cpl << 5);
-	if (unlikely(!(head & HEAD_ATTR(SEG_P))) && i != TV_CS && i != TV_TR)
-		head = unusable(head);
-	else
-		head |= HEAD_ATTR(SEG_P | (i == TV_TR ? SEG_TYPE_TSS_BUSY : i == TV_LDTR ? 0 : SEG_ACCESSED)) |
-			(head > HEAD_LIMIT_BYTES ? HEAD_ATTR(SEG_G) : 0);
-	__builtin_memcpy(g, &head, sizeof(head));
-	g->base = i >= TV_FS ? hw->base : (uint32_t)hw->base;
-}
-
 static void pull_seg(struct tv_exit_page *p, const struct svm_vcpu *s)
 {
 	const struct vmcb *b = s->vmcb;
@@ -213,16 +136,6 @@ static void pull_seg(struct tv_exit_page *p, const struct svm_vcpu *s)
 	p->gdtr = (struct tv_table){ .base = b->gdtr.base, .limit = b->gdtr.limit & 0xffff };
 	p->idtr = (struct tv_table){ .base = b->idtr.base, .limit = b->idtr.limit & 0xffff };
 	p->cpl = cpl;
-}
-
-/* Where the CPU does not tell the length of instructions, every exit of one fetches this. */
-static inline void pull_code(struct tv_exit_page *p, const struct svm_vcpu *s)
-{
-	const struct vmcb *b = s->vmcb;
-
-	p->cr3 = b->cr3;
-	p->cpl = b->cpl;
-	pull_segment(&p->seg[TV_CS], &b->cs, TV_CS, 0);
 }
 
 /* --- DR, MSR, XCR, TSC ------------------------------------------------------------------------------------------------ */
@@ -309,10 +222,12 @@ static void push_tsc(struct vcpu *v)
 /* --- all -------------------------------------------------------------------------------------------------------------- */
 
 /*
+ * Load @groups from the state page; 0, or the first group that was refused.
+ *
  * Order matters: what CR may be depends on CS, and what RFLAGS may be on CR.  PDPTEs need nothing: with nested paging the CPU
  * reads them from the guest's memory.
  */
-static NOINLINE uint32_t push_groups(struct vcpu *v, uint32_t groups)
+uint32_t svm_push(struct vcpu *v, uint32_t groups)
 {
 	/* What a triple fault left is undefined.  Once it is replaced, the rest begins as after power-up. */
 	if (svm_of(v)->shutdown && !(~groups & (TV_REGS_RIP | TV_REGS_CR | TV_REGS_SEG)))
@@ -332,15 +247,8 @@ static NOINLINE uint32_t push_groups(struct vcpu *v, uint32_t groups)
 	return groups & TV_REGS_RIP && !push_rip(v) ? TV_REGS_RIP : 0;
 }
 
-/* Load @groups from the state page; 0, or the first group that was refused. */
-uint32_t svm_push(struct vcpu *v, uint32_t groups)
-{
-	if (unlikely(groups != TV_REGS_RIP))
-		return push_groups(v, groups);
-	return push_rip(v) ? 0 : TV_REGS_RIP;
-}
-
-static NOINLINE void pull_groups(struct vcpu *v, uint32_t groups)
+/* Fill @groups of the state page. */
+void svm_pull(struct vcpu *v, uint32_t groups)
 {
 	const struct svm_vcpu *s = svm_of(v);
 	struct tv_exit_page *p = v->page;
@@ -363,19 +271,4 @@ static NOINLINE void pull_groups(struct vcpu *v, uint32_t groups)
 		p->tsc_offset = s->vmcb->tsc_offset;
 	if (groups & TV_REGS_CODE)
 		pull_code(p, s);
-}
-
-/* Fill @groups of the state page. */
-void svm_pull(struct vcpu *v, uint32_t groups)
-{
-	const struct svm_vcpu *s = svm_of(v);
-
-	if (groups == (TV_REGS_RIP | TV_REGS_CODE)) {
-		pull_rip(v->page, s);
-		pull_code(v->page, s);
-	} else if (likely(groups == TV_REGS_RIP)) {
-		pull_rip(v->page, s);
-	} else {
-		pull_groups(v, groups);
-	}
 }

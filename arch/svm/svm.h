@@ -55,6 +55,7 @@ struct svm_vcpu {
 	uint32_t intercept;		/* page->intercept and page->exc_intercept as in the VMCB      */
 	uint32_t exc_intercept;
 	bool attention;			/* see svm_update_attention(): an entry takes more than VMRUN  */
+	bool xcr0_moves;		/* after an exit XCR0 is, or may be, other than the host's    */
 	bool aftermath;			/* @stepping, @injected or @dr_open needs svm_undo() after one */
 	bool window;			/* a dummy virtual interrupt waits for RFLAGS.IF               */
 	bool shutdown;			/* triple fault: nothing runs until RIP, CR and SEG were loaded */
@@ -85,6 +86,7 @@ static inline void svm_update_attention(struct svm_vcpu *s)
 static inline void svm_update_xcr0(struct svm_vcpu *s)
 {
 	s->xcr0_load = s->cr4 & CR4_OSXSAVE ? s->xcr0 : svm.guest.xcr0;
+	s->xcr0_moves = s->xcr0_load != svm.guest.xcr0 || (svm.qemu && s->cr4 & CR4_OSXSAVE);
 	svm_update_attention(s);
 }
 
@@ -109,8 +111,9 @@ void svm_vcpu_reset(struct svm_vcpu *s);
 uint32_t svm_push(struct vcpu *v, uint32_t groups);
 void svm_pull(struct vcpu *v, uint32_t groups);
 
-/* run.c */
+/* run.c: one entry and its exit; the loop around them. */
 uint32_t svm_run(struct vcpu *v);
+enum tv_err svm_loop(struct thread *t, struct vcpu *v);
 
 /* inject.c: both are off the fast path.  svm_inject: what to report instead of an entry, or TV_EXIT_NONE. */
 uint32_t svm_inject(struct vcpu *v);
@@ -129,9 +132,6 @@ void svm_shut_down(struct svm_vcpu *s);
 /* May NMIs be delivered?  For the state page, both ways. */
 static inline bool svm_nmi_blocked(const struct svm_vcpu *s) { return s->nmi != SVM_NMI_OPEN; }
 void svm_nmi_block(struct svm_vcpu *s, bool block);
-
-/* exit.c: the exit that the VMCB describes, as a record in the state page. */
-uint32_t svm_exit(struct vcpu *v, struct svm_vcpu *s, struct vmcb *b);
 
 /* bitmap.c */
 enum tv_err svm_bitmap_init(void) MUST_USE;

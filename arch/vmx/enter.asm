@@ -13,20 +13,18 @@ FAIL_VALID	equ 2
 
 section .text
 
-; uint32_t vmx_enter(uint64_t *gpr, uint64_t launched, struct vmx_host_stack *host_stack)
+; vmx_enter: called by the inline function of that name (insn.h), which says what it needs and leaves.
 ;
 ; In:   rdi = the guest's registers, rsi = VMRESUME if not 0, else VMLAUNCH, rdx = what the VMCS holds as the host's RSP and SSP;
 ;       IF = 0.
-; Out:  eax = enum vmx_entry; IF = 0.  Callee-saved registers are kept, all others cleared: no guest value reaches speculation
-;       in C.  The CPU loads RSP and SSP with what they were at the entry, and goes on at vmx_exit_point.
-global vmx_enter, vmx_exit_point
-vmx_enter:
-	push rbx
+; Out:  eax = enum vmx_entry; IF = 0.  RBX, RBP and R12 are kept, all others cleared: no guest value reaches speculation in C.  Most
+;       of what a C function would keep is left to the caller, who has saved it already.  The CPU loads RSP and SSP with what they
+;       were at the entry, and goes on at vmx_exit_point.
+global vmx_enter_asm, vmx_exit_point
+vmx_enter_asm:
 	push rbp
+	push rbx
 	push r12
-	push r13
-	push r14
-	push r15
 	push rdi
 	cmp rsp, [rdx]
 	je .stack_known
@@ -99,11 +97,11 @@ vmx_leave:
 	xor r9d, r9d
 	xor r10d, r10d
 	xor r11d, r11d
+	xor r13d, r13d
+	xor r14d, r14d
+	xor r15d, r15d
 	add rsp, 8
-	pop r15
-	pop r14
-	pop r13
 	pop r12
-	pop rbp
 	pop rbx
+	pop rbp
 	ret

@@ -3,7 +3,7 @@
  * From the hardware's exit reasons to neutral records: one table.  A row with a function decodes further, a row with a kind alone is
  * complete, and a reason without a row is an exit that nobody asked for: it stops the VM.
  */
-#include "vmx.h"
+#include "hot.h"
 
 #include <x86/cr.h>
 #include <x86/seg.h>
@@ -17,8 +17,8 @@ enum vmx_reason {
 	REASON_MWAIT = 36, REASON_MONITOR = 39, REASON_PAUSE, REASON_MACHINE_CHECK,
 	REASON_EPT = 48, REASON_INVEPT = 50, REASON_RDTSCP, REASON_TIMER, REASON_INVVPID, REASON_WBINVD, REASON_XSETBV,
 	REASON_INVPCID = 58, REASON_VMFUNC, REASON_ENCLS, REASON_ENCLV = 70, REASON_NOTIFY = 75,
-	REASONS
 };
+_Static_assert(REASON_NOTIFY == VMX_REASONS - 1, "the table of exits ends with the last reason");
 
 /* SDM, "Exit Qualification for Control-Register Accesses". */
 #define CR_NUMBER(q)	((q) & 0xf)
@@ -238,19 +238,12 @@ static uint32_t decode_notify(struct vcpu *v, uint32_t vectoring)
 	return TV_EXIT_FAIL;
 }
 
-struct exit_row {
-	uint8_t kind;		/* without @decode: enum tv_exit_kind; TV_EXIT_NONE: unknown */
-	uint8_t insn;		/* TV_EXIT_INSN: enum tv_insn                                */
-	bool length;		/* the exit tells the instruction's length                   */
-	uint32_t (*decode)(struct vcpu *v, uint32_t vectoring);
-};
-
 #define INSN(x)		{ .kind = TV_EXIT_INSN, .insn = (x), .length = true }
 #define KIND(x)		{ .kind = (x), .length = true }
 #define DECODE(x)	{ .decode = (x) }
 #define DECODE_INSN(x)	{ .decode = (x), .length = true }
 
-static const struct exit_row exit_table[REASONS] = {
+const struct exit_row vmx_exit_table[VMX_REASONS] = {
 	[REASON_EXCEPTION] = DECODE(decode_exception),
 	[REASON_INTR] = DECODE(decode_intr),
 	[REASON_TRIPLE] = DECODE(decode_shutdown),
@@ -294,7 +287,7 @@ static const struct exit_row exit_table[REASONS] = {
  * The guest was not entered: the instruction failed (no valid VMCS, or controls or host state that the CPU refuses), or it succeeded
  * and then the CPU refused the guest's state.  Nothing of the guest has changed, but the event that was to be delivered is lost.
  */
-static NOINLINE uint32_t decode_failed(struct vcpu *v, enum vmx_entry entry, uint32_t reason)
+uint32_t vmx_exit_failed(struct vcpu *v, enum vmx_entry entry, uint32_t reason)
 {
 	struct tv_exit_page *p = v->page;
 	bool machine = entry == VMX_EXITED && (reason & REASON_BASIC) == REASON_MACHINE_CHECK;
@@ -309,39 +302,16 @@ static NOINLINE uint32_t decode_failed(struct vcpu *v, enum vmx_entry entry, uin
 	return TV_EXIT_FAIL;
 }
 
-static uint32_t decode_unknown(struct vcpu *v, uint32_t reason)
+uint32_t vmx_exit_unknown(struct vcpu *v, uint32_t reason)
 {
 	v->page->arg0 = TV_FAIL_UNKNOWN;
 	v->page->arg1 = reason;
 	return TV_EXIT_FAIL;
 }
 
-/* The exit of the current VMCS, or the failed entry, as a record in the state page: kind, arg0, arg1, insn_*, pending.  Returns the kind. */
-uint32_t vmx_exit(struct vcpu *v, enum vmx_entry entry)
+/* A task switch delivers the event itself, and a triple fault is the end of it. */
+void vmx_exit_vectoring(struct vcpu *v, uint32_t reason, uint32_t vectoring)
 {
-	struct tv_exit_page *p = v->page;
-	const struct exit_row *row;
-	uint32_t reason, vectoring;
-
-	reason = entry == VMX_EXITED ? vmcs_read32(VMCS_EXIT_REASON) : 0;
-	if (unlikely(entry != VMX_EXITED || reason & REASON_FAILED_ENTRY))
-		return decode_failed(v, entry, reason);
-	vmx_of(v)->launched = 1;
-
-	reason &= REASON_BASIC;
-	vectoring = vmcs_read32(VMCS_IDT_VECTORING);
-	/* A task switch delivers the event itself, and a triple fault is the end of it. */
-	if (unlikely(vectoring & EVENT_VALID) && reason != REASON_TASK && reason != REASON_TRIPLE)
+	if (reason != REASON_TASK && reason != REASON_TRIPLE)
 		vmx_interrupted(v, vectoring);
-	if (unlikely(reason >= REASONS))
-		return decode_unknown(v, reason);
-	row = &exit_table[reason];
-	p->insn_len = row->length ? vmcs_read32(VMCS_EXIT_INSN_LEN) : 0;
-	p->insn_count = 0;
-	if (row->decode)
-		return row->decode(v, vectoring);
-	if (unlikely(row->kind == TV_EXIT_NONE))
-		return decode_unknown(v, reason);
-	p->arg0 = row->insn;
-	return row->kind;
 }

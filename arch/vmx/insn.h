@@ -20,7 +20,14 @@ NORETURN void vmx_insn_failed(const char *insn, uint64_t operand);
 struct vmx_host_stack {
 	uint64_t rsp, ssp;
 };
-uint32_t vmx_enter(uint64_t *gpr, uint64_t launched, struct vmx_host_stack *host_stack);
+static inline uint32_t vmx_enter(uint64_t *gpr, uint64_t launched, struct vmx_host_stack *host_stack)
+{
+	uint32_t result;
+
+	__asm__ volatile("call vmx_enter_asm" : "=a"(result), "+D"(gpr), "+S"(launched), "+d"(host_stack)
+			 : : "rcx", "r8", "r9", "r10", "r11", "r13", "r14", "r15", "cc", "memory");
+	return result;
+}
 /* Where the CPU goes on in the host: no function. */
 extern const char vmx_exit_point[];
 

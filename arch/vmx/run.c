@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One entry into the guest, and one exit.  This is the hottest path of the kernel: what is rare is off the straight line. */
-#include "vmx.h"
+#include "hot.h"
 
 #include <abi/hypercall.h>
 #include <arch/time.h>
 #include <kernel/log.h>
+#include <kernel/run_loop.h>
 #include <x86/cr.h>
 #include <x86/msr.h>
 
@@ -188,5 +189,20 @@ uint32_t vmx_run(struct vcpu *v)
 	if (unlikely(s->dr_open))
 		save_dr(s);
 	cpu_restore_tables();
-	return vmx_exit(v, entry);
+	return exit_decode(v, entry);
+}
+
+/* After an exit, which has left the VMCS the current one. */
+static inline void pull(struct vcpu *v, uint32_t groups)
+{
+	if (unlikely(groups != TV_REGS_RIP))
+		vmx_pull(v, groups);
+	else
+		pull_rip(v->page, vmx_of(v));
+}
+
+/* vcpu_run of @t on @v.  Everything that an exit goes through in the kernel becomes one function. */
+__attribute__((flatten)) enum tv_err vmx_loop(struct thread *t, struct vcpu *v)
+{
+	return run_loop(t, v, push_rip, vmx_run, pull);
 }

@@ -6,13 +6,10 @@
  * refused leaves the VMCS as it was.  What VM entry itself refuses beyond that (segments that no descriptor could have loaded in
  * this mode) ends as a failed entry.
  */
-#include "vmx.h"
+#include "hot.h"
 
 #include <x86/cr.h>
 #include <x86/msr.h>
-
-#define SHADOWS		(INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOVSS)
-_Static_assert(TV_SHADOW_STI == INTERRUPTIBILITY_STI && TV_SHADOW_MOVSS == INTERRUPTIBILITY_MOVSS, "copied as they are");
 
 #define DR6_TRAPS	MASK(3, 0)
 #define DR6_BD		BIT(13)
@@ -23,8 +20,8 @@ _Static_assert(TV_SHADOW_STI == INTERRUPTIBILITY_STI && TV_SHADOW_MOVSS == INTER
 
 /* --- RIP -------------------------------------------------------------------------------------------------------------- */
 
-/* With a blocking of interrupts or NMIs, old or new, which is rare. */
-static NOINLINE bool push_blocking(struct vmx_vcpu *s, uint64_t rflags, uint32_t shadow)
+/* Group RIP with a blocking of interrupts or NMIs, old or new. */
+bool vmx_push_blocking(struct vmx_vcpu *s, uint64_t rflags, uint32_t shadow)
 {
 	uint64_t pending, bs;
 
@@ -37,42 +34,6 @@ static NOINLINE bool push_blocking(struct vmx_vcpu *s, uint64_t rflags, uint32_t
 	if ((pending & PENDING_DBG_BS) != bs)
 		vmcs_writen(VMCS_GUEST_PENDING_DBG, (pending & ~PENDING_DBG_BS) | bs);
 	return true;
-}
-
-static inline bool push_rip(struct vcpu *v)
-{
-	const struct tv_exit_page *p = v->page;
-	struct vmx_vcpu *s = vmx_of(v);
-	uint64_t rip = READ_ONCE(p->rip), rflags = READ_ONCE(p->rflags), rsp = READ_ONCE(p->gpr[TV_RSP]);
-	uint32_t shadow = READ_ONCE(p->shadow);
-
-	if (unlikely(!guest_rip_ok(rip, rflags)))
-		return false;
-	if (unlikely(rflags & RFLAGS_VM) && (!(s->cr0 & CR0_PE) || s->efer & EFER_LMA))
-		return false;
-	if (unlikely(shadow | vmx_blocking(s)) && !push_blocking(s, rflags, shadow))
-		return false;
-	vmcs_writen(VMCS_GUEST_RIP, rip);
-	if (!(s->known & KNOWN_RSP) || rsp != s->rsp)
-		vmcs_writen(VMCS_GUEST_RSP, rsp);
-	if (!(s->known & KNOWN_RFLAGS) || rflags != s->rflags)
-		vmcs_writen(VMCS_GUEST_RFLAGS, rflags);
-	s->rsp = rsp;
-	s->rflags = rflags;
-	s->known |= KNOWN_RSP | KNOWN_RFLAGS;
-	return true;
-}
-
-static inline void pull_rip(struct tv_exit_page *p, struct vmx_vcpu *s)
-{
-	uint32_t blocking = vmx_blocking(s);
-
-	s->rsp = vmcs_readn(VMCS_GUEST_RSP);
-	s->known |= KNOWN_RSP;
-	p->rip = vmcs_readn(VMCS_GUEST_RIP);
-	p->gpr[TV_RSP] = s->rsp;
-	p->rflags = vmx_rflags(s);
-	p->shadow = (blocking & SHADOWS) | (blocking & INTERRUPTIBILITY_NMI ? TV_SHADOW_NMI : 0);
 }
 
 /* --- CR --------------------------------------------------------------------------------------------------------------- */
@@ -326,9 +287,11 @@ static bool push_xcr(struct vcpu *v)
 
 /* --- all -------------------------------------------------------------------------------------------------------------- */
 
-/* Order matters: what CR may be depends on CS, and what RFLAGS may be on CR. */
-static NOINLINE uint32_t push_groups(struct vcpu *v, uint32_t groups)
+/* Load @groups from the state page; 0, or the first group that was refused.  Order matters: what CR may be depends on CS, and what
+ * RFLAGS may be on CR. */
+uint32_t vmx_push(struct vcpu *v, uint32_t groups)
 {
+	vmx_use(vmx_of(v));
 	/* Once what led to a triple fault is replaced, the rest begins as after power-up, as on every CPU. */
 	if (vmx_of(v)->shutdown && !(~groups & (TV_REGS_RIP | TV_REGS_CR | TV_REGS_SEG)))
 		vmx_vcpu_reset(vmx_of(v));
@@ -349,20 +312,13 @@ static NOINLINE uint32_t push_groups(struct vcpu *v, uint32_t groups)
 	return groups & TV_REGS_RIP && !push_rip(v) ? TV_REGS_RIP : 0;
 }
 
-/* Load @groups from the state page; 0, or the first group that was refused. */
-uint32_t vmx_push(struct vcpu *v, uint32_t groups)
-{
-	vmx_use(vmx_of(v));
-	if (unlikely(groups != TV_REGS_RIP))
-		return push_groups(v, groups);
-	return push_rip(v) ? 0 : TV_REGS_RIP;
-}
-
-static NOINLINE void pull_groups(struct vcpu *v, uint32_t groups)
+/* Fill @groups of the state page. */
+void vmx_pull(struct vcpu *v, uint32_t groups)
 {
 	struct vmx_vcpu *s = vmx_of(v);
 	struct tv_exit_page *p = v->page;
 
+	vmx_use(s);
 	if (groups & TV_REGS_RIP)
 		pull_rip(p, s);
 	if (groups & TV_REGS_CR)
@@ -383,14 +339,4 @@ static NOINLINE void pull_groups(struct vcpu *v, uint32_t groups)
 		p->tsc_offset = vmcs_read64(VMCS_TSC_OFFSET);
 	if (groups & TV_REGS_CODE)
 		pull_code(p);
-}
-
-/* Fill @groups of the state page. */
-void vmx_pull(struct vcpu *v, uint32_t groups)
-{
-	vmx_use(vmx_of(v));
-	if (unlikely(groups != TV_REGS_RIP))
-		pull_groups(v, groups);
-	else
-		pull_rip(v->page, vmx_of(v));
 }

@@ -186,8 +186,9 @@ void vmx_pull(struct vcpu *v, uint32_t groups);
 /* What a debug exception does to DR6 and DR7.  @qualification: of the exit that it caused. */
 void vmx_debug_trap(struct vmx_vcpu *s, uint64_t qualification);
 
-/* run.c */
+/* run.c: one entry and its exit; the loop around them. */
 uint32_t vmx_run(struct vcpu *v);
+enum tv_err vmx_loop(struct thread *t, struct vcpu *v);
 
 /* inject.c: off the fast path.  vmx_inject: what to report instead of an entry, or TV_EXIT_NONE. */
 uint32_t vmx_inject(struct vcpu *v);
@@ -202,9 +203,6 @@ uint32_t vmx_window_opened(struct vcpu *v, uint32_t control);
 uint32_t vmx_reflect(struct vcpu *v, uint64_t event, uint32_t len, bool met);
 /* Nothing of the guest runs any more before RIP, CR and SEG were loaded. */
 void vmx_shut_down(struct vmx_vcpu *s);
-
-/* exit.c: the exit of the current VMCS, or the failed entry, as a record in the state page. */
-uint32_t vmx_exit(struct vcpu *v, enum vmx_entry entry);
 
 /* bitmap.c */
 enum tv_err vmx_bitmap_init(void) MUST_USE;

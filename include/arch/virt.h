@@ -8,9 +8,10 @@
 
 struct pt_format;
 struct quota;
+struct thread;
 struct vcpu;
 
-#define VIRT_REFUSED	0xffffffffu	/* of run(); no enum tv_exit_kind */
+#define VIRT_REFUSED	0xffffffffu	/* see loop(); no enum tv_exit_kind */
 
 struct virt_ops {
 	const char *name;
@@ -27,11 +28,13 @@ struct virt_ops {
 	/* Hardware -> state page. */
 	void (*pull)(struct vcpu *v, uint32_t groups);
 	/*
-	 * Decide about injection and windows, enter the guest once, and turn the exit into v->page->kind, arg0, arg1, insn_*, pending.
-	 * Returns the kind; TV_EXIT_NONE: the exit was the kernel's own (host interrupt taken, NMI, spurious), nothing to report;
-	 * VIRT_REFUSED: the guest was not entered, because page->inject or page->pending is no event that can be delivered.
+	 * Run the guest until there is something to report to the monitor: the loop of kernel/run_loop.h, with a function of the back-end
+	 * that decides about injection and windows, enters the guest once, and turns the exit into v->page->arg0, arg1, insn_*, pending.
+	 * That function returns the kind of exit; TV_EXIT_NONE: it was the kernel's own (host interrupt taken, NMI, spurious), nothing to
+	 * report; VIRT_REFUSED: the guest was not entered, because page->inject or page->pending is no event that can be delivered.
+	 * The loop returns the status of the hypercall, with the call ended, or not at all when another thread takes over.
 	 */
-	uint32_t (*run)(struct vcpu *v);
+	enum tv_err (*loop)(struct thread *t, struct vcpu *v);
 	/* The guest space lost translations: no stale one may be used from the next entry on.  On the CPU where the vCPU runs, as push and pull. */
 	void (*flush)(struct vcpu *v);
 	/* Let [first, first + count) pass without an exit (@allow), or not; ports and MSRs of this vCPU.  TV_EUNSUP: such an MSR cannot be granted. */

@@ -8,6 +8,7 @@
 #define KERNEL_DOORBELL_H
 
 #include <kernel/notify.h>
+#include <kernel/space.h>
 #include <kernel/vcpu.h>
 #include <mm/quota.h>
 
@@ -24,6 +25,11 @@ struct doorbells {
  * destroyed; TV_EQUOTA; TV_EBUSY: it has DOORBELLS already.
  */
 enum tv_err doorbell_bind(struct space *s, uint16_t port, struct notification *n, uint64_t bits) MUST_USE;
+/* The exit in the state page of @v is an I/O instruction: is a call of doorbell_ring() worth it? */
+static inline bool doorbell_possible(const struct vcpu *v)
+{
+	return !(READ_ONCE(v->page->arg1) & (TV_PIO_IN | TV_PIO_STRING | TV_PIO_REP)) && READ_ONCE(v->space->doorbells);
+}
 /* The exit in the state page of @v is an I/O instruction.  True: it was an OUT to a doorbell, and is done. */
 bool doorbell_ring(struct vcpu *v) MUST_USE;
 /* All of @s go with it. */

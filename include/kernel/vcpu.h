@@ -4,6 +4,7 @@
 #define KERNEL_VCPU_H
 
 #include <abi/exit.h>
+#include <arch/virt.h>
 #include <kernel/cap.h>
 #include <kernel/object.h>
 #include <kernel/thread.h>
@@ -46,7 +47,14 @@ void vcpu_release(struct vcpu *v);
  * vcpu_run of the current thread @t, the owner of @v: until an exit for the monitor, a signal, a kick, or @deadline (absolute TSC).
  * TV_EDEAD: its guest space was destroyed; TV_ESTATE, TV_EINVAL: state was refused, nothing was entered.
  */
-enum tv_err vcpu_run(struct thread *t, struct vcpu *v, uint64_t deadline) MUST_USE;
+static inline enum tv_err MUST_USE vcpu_run(struct thread *t, struct vcpu *v, uint64_t deadline)
+{
+	if (unlikely(!v->space))
+		return TV_EDEAD;
+	t->deadline = deadline;
+	t->cont = THREAD_CONT_VCPU_RUN;
+	return virt->loop(t, v);
+}
 /* Make vcpu_run on @v return at once, now or the next time. */
 void vcpu_kick(struct vcpu *v);
 /* @t, whose continuation is THREAD_CONT_VCPU_RUN, was chosen to run again: go on with the loop of vcpu_run. */

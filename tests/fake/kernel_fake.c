@@ -15,6 +15,7 @@
 #include <kernel/log.h>
 #include <kernel/panic.h>
 #include <kernel/root.h>
+#include <kernel/run_loop.h>
 #include <kernel/upcall.h>
 #include <kernel/vcpu.h>
 #include <lib/elf.h>
@@ -246,9 +247,12 @@ static enum tv_err fake_msrs(struct vcpu *v, uint32_t first, uint32_t count, boo
 	return TV_OK;
 }
 
+static bool fake_load(struct vcpu *v) { return !fake_push(v, TV_REGS_RIP); }
+static enum tv_err fake_loop(struct thread *t, struct vcpu *v) { return run_loop(t, v, fake_load, fake_run, fake_pull); }
+
 static const struct virt_ops fake_ops = {
 	.name = "fake", .vcpu_init = fake_vcpu_init, .vcpu_fini = fake_vcpu_fini, .leave = fake_leave, .push = fake_push, .pull = fake_pull,
-	.run = fake_run, .flush = fake_vcpu_flush, .ports = fake_ports, .msrs = fake_msrs, .pt = fake_pt,
+	.loop = fake_loop, .flush = fake_vcpu_flush, .ports = fake_ports, .msrs = fake_msrs, .pt = fake_pt,
 };
 
 /* --- log, panic, boot --- */

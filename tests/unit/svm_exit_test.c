@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Exit codes of the hardware as neutral records, and the registers around an entry. */
-/* sources: arch/svm/cpu.c arch/svm/controls.c arch/svm/vcpu.c arch/svm/state.c arch/svm/run.c arch/svm/exit.c arch/svm/inject.c arch/svm/bitmap.c arch/svm/pt_npt.c arch/svm/asid.c arch/svm/check.c arch/x86/guest_state.c kernel/event.c tests/fake/svm/fake.c */
+/* sources: arch/svm/cpu.c arch/svm/controls.c arch/svm/vcpu.c arch/svm/state.c arch/svm/run.c arch/svm/exit.c arch/svm/inject.c arch/svm/bitmap.c arch/svm/pt_npt.c arch/svm/asid.c arch/svm/check.c arch/x86/guest_state.c kernel/event.c tests/fake/loop.c tests/fake/svm/fake.c */
 #include "tests/fake/svm/vcpu.h"
 
 #include <setjmp.h>
@@ -364,7 +364,8 @@ static void an_xcr0_that_changed_without_an_exit_is_noticed(void **state)
 	(void)state;
 	svm.qemu = true;
 	hw->cr4 |= CR4_OSXSAVE;
-	hw->xcr0 = hw->xcr0_load = 1;
+	hw->xcr0 = 1;
+	svm_update_xcr0(hw);
 	next.code = SVM_EXIT_HLT;
 	fake.guest = xsetbv_by_guest;
 	svm_run(&vcpu);

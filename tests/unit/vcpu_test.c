@@ -20,6 +20,7 @@
 #include <kernel/cross.h>
 #include <kernel/domain.h>
 #include <kernel/doorbell.h>
+#include <kernel/run_loop.h>
 #include <kernel/sched.h>
 #include <kernel/space.h>
 #include <kernel/thread.h>
@@ -61,8 +62,11 @@ static void fake_pull(struct vcpu *v, uint32_t groups) { (void)v; world.pulled =
 static uint32_t fake_run(struct vcpu *v) { (void)v; return world.kinds[world.runs++]; }
 static void fake_flush(struct vcpu *v) { (void)v; world.flushes++; }
 
+static bool fake_load(struct vcpu *v) { return !fake_push(v, TV_REGS_RIP); }
+static enum tv_err fake_loop(struct thread *t, struct vcpu *v) { return run_loop(t, v, fake_load, fake_run, fake_pull); }
+
 static const struct virt_ops fake_ops = {
-	.vcpu_init = fake_init, .vcpu_fini = fake_fini, .leave = fake_leave, .push = fake_push, .pull = fake_pull, .run = fake_run, .flush = fake_flush,
+	.vcpu_init = fake_init, .vcpu_fini = fake_fini, .leave = fake_leave, .push = fake_push, .pull = fake_pull, .loop = fake_loop, .flush = fake_flush,
 };
 const struct virt_ops *virt = &fake_ops;
 
@@ -378,6 +382,7 @@ static void a_doorbell_is_no_exit(void **state)
 {
 	(void)state;
 	world.kinds[0] = world.kinds[1] = TV_EXIT_PIO;
+	space.doorbells = (void *)&world;
 	world.bells = 1;
 	assert_int_equal(vcpu_run(&thread, &vcpu, TV_NEVER), TV_OK);
 	assert_int_equal(world.runs, 2);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Events into the guest: order, windows, blocking, and what an interrupted delivery becomes. */
-/* sources: arch/vmx/cpu.c arch/vmx/controls.c arch/vmx/vcpu.c arch/vmx/state.c arch/vmx/run.c arch/vmx/exit.c arch/vmx/inject.c arch/vmx/bitmap.c arch/vmx/pt_ept.c arch/vmx/vpid.c arch/vmx/check.c arch/x86/guest_state.c kernel/event.c tests/fake/vmx/fake.c */
+/* sources: arch/vmx/cpu.c arch/vmx/controls.c arch/vmx/vcpu.c arch/vmx/state.c arch/vmx/run.c arch/vmx/exit.c arch/vmx/inject.c arch/vmx/bitmap.c arch/vmx/pt_ept.c arch/vmx/vpid.c arch/vmx/check.c arch/x86/guest_state.c kernel/event.c tests/fake/loop.c tests/fake/vmx/fake.c */
 #include "tests/fake/vmx/vcpu.h"
 
 #include <setjmp.h>
