@@ -21,8 +21,11 @@
 #define AREA_EXTENDED	576u
 #define XCOMP_BV_COMPACT BIT(63)
 
-/* Components that any thread may use.  AMX tiles are not among them: they alone need more than a page. */
-#define XCR0_WANTED	(XCR0_X87 | XCR0_SSE | XCR0_AVX | XCR0_AVX512 | XCR0_PKRU)
+/*
+ * Components that any thread may use.  AMX tiles are not among them: they alone need more than a page.  Nor are protection keys, which
+ * no monitor offers: a guest that switches on all it is offered then has the host's XCR0, and no exit changes the register.
+ */
+#define XCR0_WANTED	(XCR0_X87 | XCR0_SSE | XCR0_AVX | XCR0_AVX512)
 
 static uint64_t xcr0;
 /* What every register holds after reset; loaded for threads that may not use the FPU. */
