@@ -145,8 +145,7 @@ enum tv_err hc_ep_call(struct thread *t, struct user_frame *f)
 	ep_deliver(t, server, c->badge);
 	if (likely(!server->stop))
 		sched_hand_over(server);
-	else
-		sched_move(t->sched, server);
+	sched_move(t->sched, server);
 	sched_dispatch();
 }
 
@@ -198,7 +197,11 @@ enum tv_err hc_ep_reply_wait(struct thread *t, struct user_frame *f)
 		ep_finish(t, caller, TV_OK);
 		if (likely(caller->lent && t->sched != t->own && !caller->stop)) {
 			caller->lent = false;
-			sched_hand_over(caller);
+			if (likely(list_empty(&cap_endpoint(c)->callers))) {
+				list_add_tail(&cap_endpoint(c)->servers, &t->queue);
+				sched_hand_over(caller);
+			}
+			sched_lend(caller);
 			ep_serve(t, cap_endpoint(c));
 		}
 		ep_give_back(t, caller);

@@ -152,7 +152,7 @@ void sched_block(struct thread *t)
 }
 
 /* Who runs on @s from now on; says nothing about queues. */
-static void sched_relink(struct sched *s, struct thread *to)
+static inline void sched_relink(struct sched *s, struct thread *to)
 {
 	struct thread *from = s->runs;
 
@@ -181,7 +181,7 @@ void sched_move(struct sched *s, struct thread *to)
 		sched_wake(to);
 }
 
-void sched_hand_over(struct thread *to)
+void sched_lend(struct thread *to)
 {
 	sched_relink(cpu_self()->sched, to);
 }
@@ -361,6 +361,16 @@ void sched_dispatch(void)
 		sched_pick(c);
 	}
 	sched_enter(c, c->sched->runs);
+}
+
+void sched_hand_over(struct thread *to)
+{
+	struct cpu *c = cpu_self();
+
+	sched_relink(c->sched, to);
+	if (unlikely(c->resched))
+		sched_dispatch();
+	sched_enter(c, to);
 }
 
 void sched_return(void)

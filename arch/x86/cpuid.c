@@ -45,17 +45,12 @@ static const struct feature_row rows[] = {
 };
 _Static_assert(ARRAY_LEN(rows) == FEATURE_COUNT, "every feature has a row");
 
-static uint64_t in_use;
+uint64_t features_in_use;
 static unsigned phys_bits, guest_phys_bits;
-
-bool cpu_has(enum cpu_feature f)
-{
-	return in_use & BIT(f);
-}
 
 void features_drop(enum cpu_feature f)
 {
-	in_use &= ~BIT(f);
+	features_in_use &= ~BIT(f);
 }
 
 unsigned machine_phys_bits(void)
@@ -109,22 +104,22 @@ void features_init(void)
 	for (unsigned i = 0; i < ARRAY_LEN(needed); i++)
 		if (!supported(&needed[i]))
 			cannot_run("this CPU lacks %s (CPUID %08x bit %u)", needed[i].name, needed[i].leaf, needed[i].bit);
-	in_use = 0;
+	features_in_use = 0;
 	for (unsigned i = 0; i < FEATURE_COUNT; i++)
 		if (supported(&rows[i]) && !boot_option_has("off", rows[i].name))
-			in_use |= BIT(i);
+			features_in_use |= BIT(i);
 	/* VMRUN and #VMEXIT have rules of their own for shadow stacks, which no machine at hand implements. */
 	if (cpu_has(FEATURE_SVM))
 		features_drop(FEATURE_SHSTK);
 	if (!cpu_has(FEATURE_XSAVE))
-		in_use &= ~(BIT(FEATURE_XSAVEOPT) | BIT(FEATURE_XSAVES) | BIT(FEATURE_AVX));
+		features_in_use &= ~(BIT(FEATURE_XSAVEOPT) | BIT(FEATURE_XSAVES) | BIT(FEATURE_AVX));
 	read_address_sizes();
 }
 
 const char *features_missing(void)
 {
 	for (unsigned i = 0; i < FEATURE_COUNT; i++)
-		if (in_use & BIT(i) && !supported(&rows[i]))
+		if (features_in_use & BIT(i) && !supported(&rows[i]))
 			return rows[i].name;
 	if (min_u64(CPUID_SIZES_PHYS(address_sizes()), 52) != phys_bits)
 		return "the address width";
@@ -147,7 +142,7 @@ void features_print(void)
 	size_t n = 0;
 
 	for (unsigned i = 0; i < FEATURE_COUNT; i++)
-		if (in_use & BIT(i))
+		if (features_in_use & BIT(i))
 			n += fmt_text(line + n, sizeof(line) - n, " %s", rows[i].name);
 	line[n] = '\0';
 	log_info("CPU:%s; %u-bit physical addresses", line, phys_bits);

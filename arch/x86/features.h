@@ -15,7 +15,8 @@ enum cpu_feature {
 /* Read CPUID once.  Ends in cannot_run() when the CPU lacks what every 64-bit CPU has. */
 void features_init(void);
 /* In use: the CPU has it, and it is not switched off.  false before features_init(). */
-bool cpu_has(enum cpu_feature f);
+extern uint64_t features_in_use;	/* a bit for each */
+static inline bool cpu_has(enum cpu_feature f) { return features_in_use & BIT(f); }
 /* Do without @f, which this CPU has but not as the manual says.  On the boot CPU, before the others start. */
 void features_drop(enum cpu_feature f);
 /* What the boot CPU uses and the CPU that executes this lacks; NULL: nothing. */

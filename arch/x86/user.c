@@ -53,5 +53,6 @@ void user_switch(struct arch_thread *prev, struct arch_thread *next)
 	machine()->task.tss.rsp[0] = (uint64_t)(&next->frame + 1);
 	reset_selectors();
 	wrmsr(MSR_FS_BASE, next->fs_base);	/* always: user mode changes it by loading FS */
-	fpu_switch(next);
+	if (cpu->fpu_owner || next->fpu)
+		fpu_switch(next);
 }

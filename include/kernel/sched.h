@@ -74,7 +74,9 @@ void sched_block(struct thread *t);
 void sched_move(struct sched *s, struct thread *to);
 /* The same for the running context between two threads of this CPU, as a call or reply does it: nothing is queued or charged.
  * @to must be ready; sched_dispatch() follows. */
-void sched_hand_over(struct thread *to);
+void sched_lend(struct thread *to);
+/* sched_lend() from the current thread, which has left the kernel nothing to do but to go on with @to. */
+NORETURN void sched_hand_over(struct thread *to);
 /* @t, not ready any more, leaves the CPU; a context that is not its own goes back to whose it is. */
 void sched_detach(struct thread *t);
 /* The I/O permission map of domain @d changed: show it where @d is loaded. */
