@@ -41,8 +41,9 @@ CORE := boot_memory.c boot_option.c cap.c cross.c domain.c doorbell.c ep.c event
 	port.c refill.c root.c sched.c space.c space_change.c thread.c timer.c vcpu.c
 MM   := frame.c kmap.c pt.c quota.c
 RT_SRC := crt0.asm event.c fmt.c heap.c link.c log.c start.c string.c
-ROOT_SRC := acpi.c blob.c child.c clock.c command.c config.c config_disk.c config_net.c config_prop.c console.c json.c line.c look.c main.c \
-	mem.c network.c network_look.c network_port.c place.c policy.c pool.c power.c sample.c serial.c shell.c system.c term.c top.c vm_disk.c vm_io.c vm_life.c \
+ROOT_SRC := acpi.c blob.c child.c clock.c command.c config.c config_disk.c config_driver.c config_net.c config_prop.c console.c driver_link.c drivers.c \
+	json.c line.c look.c main.c mem.c network.c network_look.c network_port.c pci.c place.c policy.c pool.c power.c sample.c serial.c shell.c system.c term.c \
+	top.c vm_disk.c vm_io.c vm_life.c \
 	vm_resume.c vm_scrub.c vm_spawn.c vm_text.c vm_throttle.c vm_watch.c vms.c word.c
 VMM_SRC := acpi.c acpi_loader.c bus.c console.c cpu_feature.c cpu_model.c cpuid.c cr.c devices.c emulate.c exit.c exit_cpu.c firmware.c \
 	gmem.c gwalk.c inject.c insn.c insn_alu.c insn_exec.c insn_fetch.c insn_mem.c insn_operand.c insn_seg.c insn_stack.c insn_string.c \
@@ -54,6 +55,12 @@ LOAD_SRC := elf.c linux.c load.c multiboot.c multiboot2.c place.c pvh.c
 VIRTIO_SRC := blk.c blk_link.c blk_ram.c devices.c hvc.c net.c net_control.c rng.c virtio.c virtio_pci.c vq.c vq_packed.c vq_split.c
 SERIAL_SRC := main.c uart.c
 SWITCH_SRC := frame.c main.c offload.c port.c switch.c table.c
+# The drivers of PCI functions: folder, and what is linked beside it.
+DRIVERS := pci virtio_blk
+DRV_LIB_SRC := device.c driver.c virtio.c virtqueue.c
+BLOCK_SRC := block.c disk.c gpt.c request.c
+VIRTIO_BLK_SRC := main.c
+PCI_SRC := config.c main.c message.c scan.c
 
 KERNEL := $(addprefix boot/,$(BOOT)) $(addprefix arch/x86/,$(X86)) $(addprefix arch/vmx/,$(VMX)) \
 	$(addprefix arch/svm/,$(SVM)) $(addprefix kernel/,$(CORE)) $(addprefix mm/,$(MM))
@@ -63,6 +70,10 @@ VMM    := $(addprefix vmm/,$(VMM_SRC)) $(addprefix vmm/dev/,$(DEV_SRC)) $(addpre
 	  $(addprefix vmm/virtio/,$(VIRTIO_SRC))
 SERIAL := $(addprefix drivers/serial/,$(SERIAL_SRC))
 SWITCH := $(addprefix drivers/switch/,$(SWITCH_SRC))
+DRV_LIB := $(addprefix drivers/lib/,$(DRV_LIB_SRC))
+PCI    := $(addprefix drivers/pci/,$(PCI_SRC))
+BLOCK  := $(addprefix drivers/block/,$(BLOCK_SRC))
+VIRTIO_BLK := $(addprefix drivers/virtio_blk/,$(VIRTIO_BLK_SRC))
 
 UNIT_TESTS  := $(wildcard tests/unit/*_test.c)
 FUZZ_TESTS  := $(wildcard tests/fuzz/*_fuzz.c)
@@ -91,7 +102,7 @@ HCFLAGS   := -std=gnu11 -g -O1 -Wall -Wextra -Itests/fake -Iinclude -Iarch -Ivmm
 
 # --- targets -----------------------------------------------------------------------------------------------------------
 
-IMAGES := $(addprefix $(B)/,trivet.elf root.elf vmm.elf serial.elf switch.elf probe.elf cpu-model)
+IMAGES := $(addprefix $(B)/,trivet.elf root.elf vmm.elf serial.elf switch.elf probe.elf cpu-model) $(addprefix $(B)/,$(addsuffix .elf,$(DRIVERS)))
 
 .PHONY: all list-sources deps run run-bochs test tests bench bench-kvm bench-compare bench-plot bench-profile bench-vmx image coverage check test-matrix fuzz vcpu-fuzz soak clean distclean help
 .SECONDEXPANSION:
@@ -188,7 +199,7 @@ coverage:
 
 # Every source on a line of its own, for tools/check/sources.sh.
 list-sources:
-	@printf '%s\n' $(KERNEL) arch/x86/asm_offsets.c $(RT) $(ROOT) $(VMM) $(SERIAL) $(SWITCH)
+	@printf '%s\n' $(KERNEL) arch/x86/asm_offsets.c $(RT) $(ROOT) $(VMM) $(SERIAL) $(SWITCH) $(DRV_LIB) $(PCI) $(BLOCK) $(VIRTIO_BLK)
 
 clean:
 	$(Q)for entry in $(B)/*; do [ "$$entry" = $(B)/guests ] || rm -rf "$$entry"; done
@@ -247,7 +258,9 @@ $(B)/root.debug: LIBS := -l:libfdt.a
 $(B)/vmm.debug: $(call objs,$(VMM))
 $(B)/serial.debug: $(call objs,$(SERIAL))
 $(B)/switch.debug: $(call objs,$(SWITCH))
-$(B)/root.debug $(B)/vmm.debug $(B)/serial.debug $(B)/switch.debug: vmm/rt/user.ld $(RT_OBJ)
+$(B)/pci.debug: $(call objs,$(PCI))
+$(B)/virtio_blk.debug: $(call objs,$(VIRTIO_BLK) $(BLOCK) $(DRV_LIB))
+$(addprefix $(B)/,$(addsuffix .debug,root vmm serial switch $(DRIVERS))): vmm/rt/user.ld $(RT_OBJ)
 	$(call say,LINK,$@)$(LD) $(LDFLAGS) -T vmm/rt/user.ld -o $@ $(filter %.o,$^) -L/usr/lib/x86_64-linux-gnu $(LIBS)
 
 # In vmm/, as in arch/, a folder's headers are <folder/name.h>.
@@ -347,5 +360,5 @@ $(B)/perf/kvm_host: tests/perf/kvm_host.c
 	@mkdir -p $(@D)
 	$(call say,CC,$<)$(CC) -std=gnu11 $(WARN) -O2 -static -o $@ $<
 
--include $(KERNEL_OBJ:.o=.d) $(RT_OBJ:.o=.d) $(patsubst %.o,%.d,$(call objs,$(ROOT) $(VMM) $(SERIAL) $(SWITCH) $(USER_TESTS) $(MONITORS)))
+-include $(KERNEL_OBJ:.o=.d) $(RT_OBJ:.o=.d) $(patsubst %.o,%.d,$(call objs,$(ROOT) $(VMM) $(SERIAL) $(SWITCH) $(DRV_LIB) $(PCI) $(BLOCK) $(VIRTIO_BLK) $(USER_TESTS) $(MONITORS)))
 -include $(B)/asm_offsets.d $(B)/cpu-model.d $(B)/perf/guest.c.d $(wildcard $(B)/tests/*/*.d)

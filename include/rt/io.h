@@ -21,6 +21,14 @@ static inline uint16_t io_read16(uint16_t port)
 	return v;
 }
 
+static inline uint32_t io_read32(uint16_t port)
+{
+	uint32_t v;
+
+	__asm__ volatile("inl %w1, %0" : "=a"(v) : "Nd"(port));
+	return v;
+}
+
 static inline void io_write8(uint16_t port, uint8_t v)
 {
 	__asm__ volatile("outb %0, %w1" : : "a"(v), "Nd"(port));

@@ -9,6 +9,7 @@
 
 #include <lib/elf.h>
 #include <root/mem.h>
+#include <root/drivers.h>
 #include <root/network.h>
 #include <root/root.h>
 #include <root/system.h>
@@ -475,3 +476,8 @@ void term_run(void)
 	for (unsigned i = 0; i < vms_count(); i++)
 		vm_drain(vms_get(i));
 }
+
+/* No machine here has devices. */
+const char *pci_start(void) { return "no PCI"; }
+bool pci_claim(struct driver_child *d) { return d->device != NULL; }
+void pci_give(struct driver_child *d) { (void)d; }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sources: vmm/root/config.c vmm/root/config_disk.c vmm/root/config_net.c vmm/root/config_prop.c vmm/root/blob.c vmm/rt/fmt.c */
+/* sources: vmm/root/config.c vmm/root/config_disk.c vmm/root/config_driver.c vmm/root/config_net.c vmm/root/config_prop.c vmm/root/blob.c vmm/rt/fmt.c */
 /* Any bytes as the configuration module: no crash, and what is accepted keeps the promises of config.h. */
 #include <root/config.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sources: vmm/root/shell.c vmm/root/command.c vmm/root/line.c vmm/root/word.c vmm/root/console.c vmm/root/vms.c vmm/root/vm_life.c */
-/* sources: vmm/root/vm_spawn.c vmm/root/vm_disk.c vmm/root/vm_scrub.c vmm/root/vm_io.c vmm/root/vm_text.c vmm/root/vm_watch.c vmm/root/vm_resume.c vmm/root/vm_throttle.c vmm/root/child.c vmm/root/pool.c */
+/* sources: vmm/root/vm_spawn.c vmm/root/vm_disk.c vmm/root/vm_scrub.c vmm/root/vm_io.c vmm/root/vm_text.c vmm/root/vm_watch.c vmm/root/vm_resume.c vmm/root/vm_throttle.c vmm/root/driver_link.c vmm/root/drivers.c vmm/root/child.c vmm/root/pool.c */
 /* sources: vmm/root/place.c vmm/root/json.c vmm/root/look.c vmm/root/sample.c vmm/root/top.c vmm/root/policy.c vmm/rt/fmt.c vmm/rt/event.c tests/fake/root_fake.c */
 /* The management shell: what it answers, and when it gives the prompt back. */
 #include <root/shell.h>

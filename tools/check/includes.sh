@@ -12,7 +12,7 @@ mm:abi lib arch mm kernel
 kernel:abi lib arch mm kernel
 vmm:abi x86 lib rt svc dev load root virtio asm
 vmm/rt:abi lib rt
-drivers:abi x86 lib rt svc
+drivers:abi x86 lib rt svc drv
 include/abi:abi
 include/lib:lib
 include/x86:lib x86'

@@ -123,10 +123,12 @@ def prepare(args, on, work):
     if args.direct:
         file = work / "modules"
         file.write_bytes(bundle.pack([(module.name, module.content()) for module in plan.modules]))
-        return machine.boot_direct(plan.kernel, file, plan.cmdline), memory
+        return machine.boot_direct(plan.kernel, file, plan.cmdline) + machine.disks(system), memory
     file = work / "trivet.img"
     image.make(plan, file)
-    return image_on(on, file, args), memory
+    if on in bochs.MODELS:
+        return file, memory
+    return machine.boot_image(file, args.media) + machine.disks(system), memory
 
 
 def write_all(data):

@@ -32,6 +32,8 @@ KERNELS = "a Linux bzImage for x86-64, a multiboot 1 or 2 kernel, or an ELF kern
 DISK_STEP, DISK_MAX = 4096, 64 << 30
 NETWORKS_MAX, PORTS_MAX = 4, 16     # CONFIG_NETWORKS, and SWITCH_PORTS of include/svc/switch.h
 WATCHDOG_MIN, WATCHDOG_MAX = 1000000, 3600000000
+RESERVED_DRIVERS = ("pci", "serial")    # those that are always there
+DRIVER_CLIENTS = 8              # in include/svc/driver.h
 RESERVED_NAMES = ("shell",)     # console.front = "shell" is the management shell
 TYPES = {"string": "a string", "integer": "a whole number", "boolean": "true or false", "object": "a table",
          "array": "an array"}
@@ -50,6 +52,22 @@ class Disk:
     read_only: bool
     serial: str
     type: str = "virtio"        # what it is to the guest
+    driver: str = ""            # behind this driver; then image and size are none
+    unit: int = 0
+    partition: str = ""         # "": the whole disk
+
+
+@dataclass
+class Driver:
+    name: str
+    kind: str                   # a key of drivers.KINDS
+    address: int | None = None  # bus << 8 | device << 3 | function; None: the first that fits
+
+
+@dataclass
+class MachineDisk:
+    kind: str                   # a key of drivers.KINDS
+    image: Path
 
 
 @dataclass
@@ -104,6 +122,8 @@ class System:
     networks: list = field(default_factory=list)        # names
     machine_cpus: int | None = None             # what [machine] promises; None: nothing
     machine_memory: int | None = None
+    machine_disks: list = field(default_factory=list)   # of MachineDisk
+    drivers: list = field(default_factory=list)         # of Driver
 
 
 def parse_size(text):
@@ -210,11 +230,15 @@ class _Checker:
         memory = parse_size(machine["memory"]) if "memory" in machine else None
         result = System(self.path, system.get("when_all_stopped", "stay"), system.get("cmdline", ""), ord(prefix[-1].upper()) & 0x1f, None,
                         [], list(self.data.get("network", {})), machine.get("cpus"), memory)
+        result.machine_disks = [MachineDisk(disk["kind"], self.file(("machine", "disk", index, "image"), disk))
+                                for index, disk in enumerate(machine.get("disk", []))]
+        result.drivers = [self.driver(name, table) for name, table in self.data.get("driver", {}).items()]
         for name, table in self.data["vm"].items():
             if name in RESERVED_NAMES:
                 self.problem(("vm", name), "this name has a meaning of its own; expected another name")
             result.vms.append(self.vm(name, table))
         self.check_networks(result)
+        self.check_disks(result)
         result.front = self.front(console, result.vms)
         self.check_machine(result)
         return result
@@ -290,7 +314,46 @@ class _Checker:
         if isinstance(vm.kernel_info, filetype.BzImage) and len(vm.modules) > 1:
             self.problem(key + ("modules",), f"{len(vm.modules)} modules; a Linux bzImage takes one, its initrd")
 
+    def driver(self, name, table):
+        address = None
+        if name in RESERVED_DRIVERS:
+            self.problem(("driver", name), "this name has a meaning of its own; expected another name")
+        if "device" in table:
+            bus, device, function = re.split("[:.]", table["device"])
+            address = int(bus, 16) << 8 | int(device, 16) << 3 | int(function)
+        return Driver(name, table["kind"], address)
+
+    def check_disks(self, system):
+        """Disks behind drivers: the driver is there, has room, and what is written to has one writer."""
+        names, clients, users = [driver.name for driver in system.drivers], {}, {}
+        for vm in system.vms:
+            for index, disk in enumerate(vm.disks):
+                if not disk.driver:
+                    continue
+                key, what = ("vm", vm.name, "disk", index), (disk.driver, disk.unit)
+                clients[disk.driver] = clients.get(disk.driver, 0) + 1
+                if disk.driver not in names:
+                    self.problem(key + ("driver",), f'no driver "{disk.driver}"{did_you_mean(disk.driver, names)} '
+                                 f"(expected one of: {', '.join(names) or 'a table [driver.NAME]'})")
+                elif clients[disk.driver] > DRIVER_CLIENTS:
+                    self.problem(key + ("driver",), f"{disk.driver} has more than {DRIVER_CLIENTS} disks")
+                for other, part, read_only in users.setdefault(what, []):
+                    if (not part or not disk.partition or part == disk.partition) and not (read_only and disk.read_only):
+                        self.problem(key, f"is a disk of {other}, too; expected both with read_only = true, or different partitions")
+                users[what].append((vm.name, disk.partition, disk.read_only))
+
+    def driver_disk(self, key, name, index, table):
+        for word in ("image", "size", "serial", "type"):
+            if word in table:
+                self.problem(key + (word,), 'cannot stand beside the key "driver", which says where the disk is')
+        return Disk(None, 0, table.get("read_only", False), "", driver=table["driver"], unit=table.get("unit", 0), partition=table.get("partition", ""))
+
     def disk(self, key, name, index, table):
+        if "driver" in table:
+            return self.driver_disk(key, name, index, table)
+        for word in ("unit", "partition"):
+            if word in table:
+                self.problem(key + (word,), 'expected the key "driver" beside it')
         image = self.file(key + ("image",), table)
         kind = table.get("type", "virtio")
         read_only, serial = table.get("read_only", kind == "cdrom"), table.get("serial", f"{name}-disk{index}")

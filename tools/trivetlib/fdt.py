@@ -8,15 +8,17 @@
 			 cpu-list = <u32> ...;	absent: root chooses
 			 module@0 { image, cmdline = "..."; };
 			 disk@0 { image, serial = "..."; size = /bits/ 64 <bytes>; read-only = <u32>; type = "virtio" | "sata" | "cdrom" | "flash"; };
+			 disk@1 { driver, part = "..."; unit, read-only = <u32>; };
 			 net@0 { network = <its number>; mac = /bits/ 64 <first byte lowest>; vlan = <u32>; tagged = <u32> ...; absent: none
 				 isolated, any-source, capture = <u32>; rate = /bits/ 64 <bytes a second>; absent: no limit }; }; };
 	    networks { network@0 { name = "..."; }; };	absent: none
-	    drivers { serial { image = "serial.elf"; }; }; };
+	    drivers { serial { image = "serial.elf"; }; pci { image = "pci.elf"; };
+		      driver@0 { name, image = "..."; ids = <vendor << 16 | device> ...; class, address = <u32>; }; }; };
 
 cpu is a model and changes to its features, as vmm/cpu_model.h has them.  kernel, firmware and image hold names of boot modules."""
 import libfdt
 
-from . import cpu
+from . import cpu, drivers
 
 DEVICES = {"test": 1, "pvpanic": 2, "console": 4}     # VM_DEVICE_* of include/svc/vm.h
 SIZE_HINT = 1 << 20     # the library does not make room for what finishing a tree adds
@@ -45,8 +47,15 @@ def compile_system(system, module_of):
                     for number, net in enumerate(vm.nets):
                         with tree.add_node(f"net@{number}"):
                             add_net(tree, net, system.networks.index(net.network))
-        with tree.add_node("drivers"), tree.add_node("serial"):
-            tree.property_string("image", "serial.elf")
+        with tree.add_node("drivers"):
+            with tree.add_node("serial"):
+                tree.property_string("image", "serial.elf")
+            if system.drivers:
+                with tree.add_node("pci"):
+                    tree.property_string("image", "pci")
+            for index, driver in enumerate(system.drivers):
+                with tree.add_node(f"driver@{index}"):
+                    add_driver(tree, driver)
     blob = tree.as_fdt()
     return bytes(blob.as_bytearray()[:blob.totalsize()])
 
@@ -62,6 +71,18 @@ def add_net(tree, net, network):
     tree.property_u32("capture", int(net.capture))
     if net.rate:
         tree.property_u64("rate", net.rate)
+
+
+def add_driver(tree, driver):
+    kind = drivers.KINDS[driver.kind]
+    tree.property_string("name", driver.name)
+    tree.property_string("image", driver.kind)
+    if kind.ids:
+        tree.property("ids", b"".join(number.to_bytes(4, "big") for number in kind.ids))
+    if kind.pci_class:
+        tree.property_u32("class", kind.pci_class)
+    if driver.address is not None:
+        tree.property_u32("address", driver.address + 1)
 
 
 def add_vm(tree, vm, module_of):
@@ -96,6 +117,12 @@ def add_vm(tree, vm, module_of):
             tree.property_string("cmdline", module.cmdline)
     for index, disk in enumerate(vm.disks):
         with tree.add_node(f"disk@{index}"):
+            if disk.driver:
+                tree.property_string("driver", disk.driver)
+                tree.property_string("part", disk.partition)
+                tree.property_u32("unit", disk.unit)
+                tree.property_u32("read-only", int(disk.read_only))
+                continue
             if disk.image:
                 tree.property_string("image", module_of[disk.image])
             tree.property_u64("size", disk.size)

@@ -4,7 +4,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import cpu, fdt, filetype, placement
+from . import cpu, drivers, fdt, filetype, placement
 from .config import HYPERVISOR_MEMORY, TREE, format_size, memory_needed, over_committed
 from .problem import Problem
 
@@ -68,6 +68,9 @@ def make(system, build=None, append="", replace=None):
     names = guest_modules(system)
     programs = PROGRAMS | (NETWORK_PROGRAMS if system.networks else {})
     modules = [Module(name, replace.get(name) or built(file, build)) for name, file in programs.items()]
+    if system.drivers:
+        wanted = {"pci": "pci.elf"} | {driver.kind: drivers.KINDS[driver.kind].image for driver in system.drivers}
+        modules += [Module(name, replace.get(name) or built(file, build)) for name, file in wanted.items()]
     modules.insert(1, Module("config", None, fdt.compile_system(system, names)))
     seen = set()
     for path, name in names.items():
@@ -116,6 +119,10 @@ def report(system, cpus=None):
     yield f"console: prefix {prefix}, front: {system.front or 'management shell'}"
     if system.cmdline:
         yield f"hypervisor command line: {system.cmdline}"
+    for driver in system.drivers:
+        place = "the first device that fits" if driver.address is None else \
+            f"the device at {driver.address >> 8:02x}:{driver.address >> 3 & 31:02x}.{driver.address & 7}"
+        yield f"driver {driver.name}: {driver.kind}, {place}"
     for index, vm in enumerate(system.vms):
         limit = f"{vm.budget_us} us of each {vm.period_us} us promised, and not more" if vm.budget_us else "no limit"
         yield f"vm {index}: {vm.name} ({prefix} {index + 1}): {format_size(vm.memory)}, {vm.cpus} CPU{'s' if vm.cpus > 1 else ''}, " \
@@ -130,6 +137,10 @@ def report(system, cpus=None):
             yield f"  module:  {names[module.path]} = {module.path}: {-(-module.path.stat().st_size >> 10)} KiB {module.cmdline}".rstrip()
         yield f"  cmdline: {vm.cmdline}"
         for number, disk in enumerate(vm.disks):
+            if disk.driver:
+                yield f"  disk {number}:  {f'partition {disk.partition} of ' if disk.partition else ''}disk {disk.unit} of driver {disk.driver}, " \
+                    f"{'read-only' if disk.read_only else 'writable'}"
+                continue
             yield f"  disk {number}:  {disk.type}, {format_size(disk.size)}, {'read-only' if disk.read_only else 'writable'}, " \
                 f"{f'{names[disk.image]} = {disk.image}' if disk.image else 'empty at first'}, serial number {disk.serial}"
         for number, net in enumerate(vm.nets):

@@ -4,6 +4,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from . import drivers
 from .layout import BUILD
 from .problem import NoEmulator, Problem
 
@@ -73,6 +74,16 @@ def base_command(on="qemu-svm", cpus=1, memory=1024 * MIB, firmware="bios", icou
                 raise Problem("is missing (Debian package ovmf); run `make deps`", path)
         command += ["-drive", f"if=pflash,unit=0,format=raw,readonly=on,file={OVMF_CODE}",
                     "-drive", f"if=pflash,unit=1,format=raw,snapshot=on,file={OVMF_VARS}"]
+    return command
+
+
+def disks(system):
+    """The disks of the machine that @system is made for; what is written to them stays."""
+    command = []
+    for number, disk in enumerate(system.machine_disks):
+        drive = f"machine{number}"
+        command += ["-drive", f"if=none,id={drive},format=raw,file={quoted(disk.image)}",
+                    "-device", drivers.KINDS[disk.kind].qemu.format(drive=drive, number=number)]
     return command
 
 

@@ -31,6 +31,13 @@
 #define GAS_ADDRESS		4u
 #define GAS_IO			1u
 
+/* PCI Firmware Specification, "MCFG Table Description": offsets of the entries, and in one. */
+#define MCFG_ENTRIES		44u
+#define MCFG_ENTRY		16u
+#define MCFG_SEGMENT		8u
+#define MCFG_FIRST_BUS		10u
+#define MCFG_LAST_BUS		11u
+
 /* AML. */
 #define AML_ZERO		0x00u
 #define AML_ONE			0x01u
@@ -218,7 +225,8 @@ static uint64_t root_table(uint64_t rsdp, unsigned *entry)
 	return *entry == 8 ? get(r + 24, 8) : rsdt;
 }
 
-void acpi_power_read(struct acpi_power *p, uint64_t rsdp)
+/* Calls @each with the address of every table until it answers true; then that address, else 0. */
+static uint64_t tables_walk(uint64_t rsdp, bool (*each)(void *arg, uint64_t phys), void *arg)
 {
 	unsigned entry = 4;
 	uint64_t root = root_table(rsdp, &entry);
@@ -226,12 +234,62 @@ void acpi_power_read(struct acpi_power *p, uint64_t rsdp)
 	uint32_t length = table_length(root, signature);
 	uint32_t count = length ? (length - TABLE_HEADER) / entry : 0;
 
-	memset(p, 0, sizeof(*p));
 	for (uint32_t i = 0; i < count && i < ROOT_ENTRIES; i++) {
 		const uint8_t *e = acpi_at(root + TABLE_HEADER + i * entry, entry);
+		uint64_t phys = e ? get(e, entry) : 0;
 
-		if (e)
-			table_read(p, get(e, entry));
+		if (phys && each(arg, phys))
+			return phys;
 	}
+	return 0;
+}
+
+static bool power_table(void *power, uint64_t phys)
+{
+	table_read(power, phys);
+	return false;
+}
+
+void acpi_power_read(struct acpi_power *p, uint64_t rsdp)
+{
+	memset(p, 0, sizeof(*p));
+	(void)tables_walk(rsdp, power_table, p);
 	p->can_sleep &= p->pm1a_control != 0;
+}
+
+struct wanted {
+	const char *signature;
+	uint32_t length;
+};
+
+static bool wanted_table(void *arg, uint64_t phys)
+{
+	struct wanted *w = arg;
+	char signature[4];
+
+	w->length = table_length(phys, signature);
+	return w->length && memcmp(signature, w->signature, 4) == 0;
+}
+
+uint64_t acpi_table(uint64_t rsdp, const char *signature, uint32_t *length)
+{
+	struct wanted w = { signature, 0 };
+	uint64_t phys = tables_walk(rsdp, wanted_table, &w);
+
+	*length = phys ? w.length : 0;
+	return phys;
+}
+
+bool acpi_ecam_read(struct acpi_ecam *e, uint64_t rsdp)
+{
+	uint32_t length, at;
+	uint64_t phys = acpi_table(rsdp, "MCFG", &length);
+	const uint8_t *t = phys ? acpi_at(phys, length) : NULL;
+
+	for (at = MCFG_ENTRIES; t && at + MCFG_ENTRY <= length; at += MCFG_ENTRY) {
+		*e = (struct acpi_ecam){ get(t + at, 8), t[at + MCFG_FIRST_BUS], t[at + MCFG_LAST_BUS] };
+		if (get(t + at + MCFG_SEGMENT, 2) == 0 && e->first_bus <= e->last_bus && is_aligned(e->base, MIB))
+			return true;
+	}
+	return false;
 }

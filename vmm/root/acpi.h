@@ -33,6 +33,16 @@ const uint8_t *acpi_at(uint64_t phys, uint64_t size);
 /* Read the tables that begin at @rsdp.  What is not found, or damaged, leaves its can_...  false. */
 void acpi_power_read(struct acpi_power *p, uint64_t rsdp);
 
+/* Address of the first table with @signature, 0: there is none; *@length: its bytes. */
+uint64_t acpi_table(uint64_t rsdp, const char *signature, uint32_t *length);
+
+/* The first ECAM of segment 0 in the MCFG: where configuration space of bus 0 would be, and which buses it has.  False: there is none. */
+struct acpi_ecam {
+	uint64_t base;
+	uint8_t first_bus, last_bus;
+};
+bool acpi_ecam_read(struct acpi_ecam *e, uint64_t rsdp) MUST_USE;
+
 /*
  * Find `Name (_S5, Package () { a, b, ... })` in @size bytes of AML and store its first two numbers.  ACPI specification,
  * "Named Objects Encoding" and "Package Length Encoding".

@@ -22,10 +22,6 @@ struct config_console_node {
 	char front[VM_NAME];
 };
 
-struct config_driver_node {
-	char image[VM_MODULE_NAME];
-};
-
 static const char *const stopped_words[] = { "stay", "poweroff", NULL };
 static const char *const restart_words[] = { "never", "on-failure", "always", NULL };
 
@@ -43,12 +39,6 @@ static const struct config_prop console_props[] = {
 	{ .name = "prefix", .kind = PROP_U32, .min = 1, .max = 31,
 	  .offset = offsetof(struct config_console_node, prefix) },
 	{ .name = "front", .kind = PROP_TEXT, .offset = offsetof(struct config_console_node, front), .size = VM_NAME },
-	{ .name = NULL }
-};
-
-static const struct config_prop driver_props[] = {
-	{ .name = "image", .kind = PROP_TEXT, .required = true,
-	  .offset = offsetof(struct config_driver_node, image), .size = VM_MODULE_NAME },
 	{ .name = NULL }
 };
 
@@ -167,6 +157,23 @@ static bool cmdlines_fit(const struct config_vm *vm)
 	return used <= VM_CMDLINE;
 }
 
+/* The drivers of its disks are there. */
+static bool disk_drivers_check(const struct config_at *at, const struct config *c, const struct config_vm *vm)
+{
+	for (unsigned i = 0; i < vm->disk_count; i++) {
+		const char *name = vm->disk[i].driver;
+		bool found = !name[0];
+
+		for (unsigned k = 0; k < c->driver_count; k++)
+			found |= str_equal(c->driver[k].name, name);
+		if (!found) {
+			config_error(at, "disk %u: no driver is called \"%s\"", i, name);
+			return false;
+		}
+	}
+	return true;
+}
+
 /* What the table cannot say about one VM. */
 static bool vm_check(const struct config_at *at, const struct config *c, const struct config_vm *vm)
 {
@@ -199,7 +206,7 @@ static bool vm_check(const struct config_at *at, const struct config *c, const s
 		config_error(at, "watchdog-ms: expected 0 or at least %u, found %u", CONFIG_MIN_WATCHDOG, vm->watchdog_ms);
 		return false;
 	}
-	return cpus_check(at, vm);
+	return disk_drivers_check(at, c, vm) && cpus_check(at, vm);
 }
 
 static void vm_read(struct config_at at, int node, struct config *c)
@@ -258,28 +265,6 @@ static bool console_read(struct config_at at, struct config *c)
 	return true;
 }
 
-static bool drivers_read(struct config_at at, struct config *c)
-{
-	static const char *const known[] = { "serial", NULL }, *const none[] = { NULL };
-	struct config_driver_node n = { .image = "" };
-	int drivers = fdt_subnode_offset(at.fdt, 0, "drivers"), serial;
-
-	if (drivers < 0)
-		return true;
-	at.node = "/drivers";
-	if (!config_node_read(&at, drivers, no_props, NULL) || !config_children_known(&at, drivers, known))
-		return false;
-	serial = fdt_subnode_offset(at.fdt, drivers, "serial");
-	if (serial < 0)
-		return true;
-	at.node = "/drivers/serial";
-	if (!config_node_read(&at, serial, driver_props, &n) || !config_children_known(&at, serial, none))
-		return false;
-	c->serial = true;
-	memcpy(c->serial_image, n.image, sizeof(c->serial_image));
-	return true;
-}
-
 /* The front console must be a VM's; one that was refused has been reported already. */
 static void front_check(struct config_at at, struct config *c)
 {
@@ -314,7 +299,7 @@ bool config_read(struct config *c, const void *blob, size_t size, config_report 
 		return false;
 	}
 	c->power_off = n.when_all_stopped != 0;
-	if (!console_read(at, c) || !drivers_read(at, c) || !config_networks_read(at, c) || !vms_read(at, c))
+	if (!console_read(at, c) || !config_drivers_read(at, c) || !config_networks_read(at, c) || !vms_read(at, c))
 		return false;
 	front_check(at, c);
 	return true;

@@ -4,6 +4,7 @@
 #define ROOT_CONFIG_H
 
 #include <lib/base.h>
+#include <svc/driver.h>
 #include <svc/vm.h>
 
 #define CONFIG_VMS		16u
@@ -28,7 +29,21 @@ struct config_module {
 
 #define CONFIG_SERIAL		21u	/* of a disk, with NUL */
 
+#define CONFIG_DRIVERS		8u
+
+/* A driver, with the device that it drives, or a server without one. */
+struct config_driver {
+	char name[DRIVER_NAME];
+	char image[VM_MODULE_NAME];	/* name of a boot module                                     */
+	struct config_list ids;		/* of its device: vendor << 16 | device, one of these; or    */
+	uint32_t class;			/* class << 16 | subclass << 8 | interface, 0: by @ids; with neither it has no device */
+	uint32_t address;		/* bus << 8 | device << 3 | function, plus 1; 0: the first one that fits */
+};
+
 struct config_disk {
+	char driver[DRIVER_NAME];	/* behind which driver; "": in memory.  Then the next two say what of it */
+	char part[DRIVER_PART];		/* as in struct driver_client                                */
+	uint32_t unit;
 	char image[VM_MODULE_NAME];	/* name of a boot module; "": the disk begins empty          */
 	uint64_t size;			/* bytes, multiple of 4 KiB; 0: that of the image            */
 	uint32_t read_only;		/* 0 or 1                                                    */
@@ -90,6 +105,9 @@ struct config {
 	char serial_image[VM_MODULE_NAME];
 	unsigned network_count;
 	char network[CONFIG_NETWORKS][VM_NAME];	/* their names                                       */
+	char pci_image[VM_MODULE_NAME];	/* of the PCI server; "": none                               */
+	unsigned driver_count;
+	struct config_driver driver[CONFIG_DRIVERS];
 	unsigned vm_count;
 	unsigned vm_refused;		/* entries that were left out, each reported                 */
 	struct config_vm vm[CONFIG_VMS];

@@ -8,10 +8,14 @@
 #include <rt/string.h>
 
 #define DISK_MAX	(64 * GIB)
+#define DISK_UNITS	32u		/* disks of one controller */
 
 static const char *const type_words[VM_DISK_TYPES + 1] = { "virtio", "sata", "cdrom", "flash", NULL };
 
 static const struct config_prop disk_props[] = {
+	{ .name = "driver", .kind = PROP_TEXT, .offset = offsetof(struct config_disk, driver), .size = DRIVER_NAME },
+	{ .name = "part", .kind = PROP_TEXT, .offset = offsetof(struct config_disk, part), .size = DRIVER_PART },
+	{ .name = "unit", .kind = PROP_U32, .offset = offsetof(struct config_disk, unit), .max = DISK_UNITS - 1 },
 	{ .name = "image", .kind = PROP_TEXT, .offset = offsetof(struct config_disk, image), .size = VM_MODULE_NAME },
 	{ .name = "size", .kind = PROP_U64, .offset = offsetof(struct config_disk, size), .max = DISK_MAX },
 	{ .name = "read-only", .kind = PROP_U32, .offset = offsetof(struct config_disk, read_only), .max = 1 },
@@ -22,6 +26,12 @@ static const struct config_prop disk_props[] = {
 
 static bool disk_check(const struct config_at *at, const struct config_disk *d)
 {
+	if (d->driver[0]) {
+		if (!d->image[0] && !d->size)
+			return true;
+		config_error(at, "driver: expected neither image nor size beside it");
+		return false;
+	}
 	if (!d->image[0] && !d->size) {
 		config_error(at, "size: expected one, as there is no image");
 		return false;

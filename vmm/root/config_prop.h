@@ -42,9 +42,10 @@ bool config_node_read(const struct config_at *at, int offset, const struct confi
 /* No node below the one at @offset may have a name that is not in @names, which ends with NULL.  False after a report. */
 bool config_children_known(const struct config_at *at, int offset, const char *const *names) MUST_USE;
 
-/* A name of letters, digits, - and _. */
+/* A name of letters, digits, - and _, and no - at the beginning. */
 bool config_name_valid(const char *name);
-
+/* Read the node /drivers into @c.  False after a report. */
+bool config_drivers_read(struct config_at at, struct config *c) MUST_USE;
 /* Is this the name of a disk's node? */
 bool config_is_disk(const char *name);
 /* Read the nodes disk@0 ... below @vm_node into @vm; @at is that of the VM.  False after a report. */

@@ -14,6 +14,7 @@
 #include <rt/time.h>
 
 #include "clock.h"
+#include "drivers.h"
 #include "mem.h"
 #include "network.h"
 #include "power.h"
@@ -164,6 +165,7 @@ static NORETURN void root_main(void)
 	front_choose();
 	serial_init();
 	networks_init();
+	drivers_init();
 	vms_autostart();
 	for (;;)
 		event_run(&root.loop);

@@ -18,17 +18,25 @@
 #define ROOT_SEL_PORTS_SERIAL	(ROOT_SEL_NTFN + 3)	/* the serial driver's ports                */
 #define ROOT_SEL_NETWORK	(ROOT_SEL_NTFN + 4)	/* what each network's switch waits for     */
 #define ROOT_SEL_PORTS		(ROOT_SEL_NTFN + 8)	/* and the following: granted to root itself */
+#define ROOT_SEL_DRIVER		128u			/* + index: a driver's notification         */
+#define ROOT_SEL_RAM		144u			/* + VM * VM_RAM_PIECES + piece             */
+#define ROOT_SEL_PCI		224u			/* endpoint of the PCI server               */
+#define ROOT_SEL_PORTS_PCI	225u
 #define ROOT_SEL_CHILD		256u			/* CHILD_SELS for each child                                        */
 
 /* Children: the VMs' monitors, then the drivers. */
 #define ROOT_CHILD_SERIAL	CONFIG_VMS
 #define ROOT_CHILD_NETWORK	(CONFIG_VMS + 1)
-#define ROOT_CHILDREN		(ROOT_CHILD_NETWORK + CONFIG_NETWORKS)
+#define ROOT_CHILD_PCI		(ROOT_CHILD_NETWORK + CONFIG_NETWORKS)
+#define ROOT_CHILD_DRIVER	(ROOT_CHILD_PCI + 1)	/* + index */
+#define ROOT_CHILDREN		(ROOT_CHILD_DRIVER + CONFIG_DRIVERS)
 
 /* Bits of root's notification. */
 #define ROOT_BIT_SERIAL		0u
 #define ROOT_BIT_SERIAL_END	1u
 #define ROOT_BIT_LOG		2u
+#define ROOT_BIT_PCI		3u
+#define ROOT_BIT_PCI_END	4u
 #define ROOT_BIT_VM		16u			/* + index: the monitor's signal       */
 #define ROOT_BIT_VM_END		32u			/* + index: one of its threads stopped */
 #define ROOT_BIT_NETWORK	48u			/* + index: the switch's signal        */
@@ -36,6 +44,11 @@
 _Static_assert(ROOT_SEL_NETWORK + CONFIG_NETWORKS <= ROOT_SEL_PORTS, "selectors");
 _Static_assert(ROOT_BIT_NETWORK + CONFIG_NETWORKS <= ROOT_BIT_NETWORK_END && ROOT_BIT_NETWORK_END + CONFIG_NETWORKS <= EVENT_BITS, "bits");
 _Static_assert(ROOT_BIT_VM + CONFIG_VMS <= ROOT_BIT_VM_END && ROOT_BIT_VM_END + CONFIG_VMS <= ROOT_BIT_NETWORK, "bits");
+#define ROOT_BIT_DRIVER		56u			/* + index: a driver's signal          */
+#define ROOT_BIT_DRIVER_END	8u			/* + index: it has stopped             */
+_Static_assert(ROOT_BIT_NETWORK_END + CONFIG_NETWORKS <= ROOT_BIT_DRIVER && ROOT_BIT_DRIVER + CONFIG_DRIVERS <= EVENT_BITS, "bits");
+_Static_assert(ROOT_BIT_PCI_END < ROOT_BIT_DRIVER_END && ROOT_BIT_DRIVER_END + CONFIG_DRIVERS <= ROOT_BIT_VM, "bits");
+_Static_assert(ROOT_SEL_DRIVER + CONFIG_DRIVERS <= ROOT_SEL_RAM && ROOT_SEL_RAM + CONFIG_VMS * VM_RAM_PIECES <= ROOT_SEL_PCI, "selectors");
 
 /* Priorities; the kernel's highest, 255, is root's own. */
 #define ROOT_PRIORITY		255u

@@ -5,6 +5,7 @@
 #include <rt/sys.h>
 #include <rt/time.h>
 
+#include "drivers.h"
 #include "mem.h"
 #include "network.h"
 #include "root.h"
@@ -161,6 +162,7 @@ static void vm_prepared(struct vm *v)
 	vm_failed(v, v->child.wrong);
 	child_end(&v->child);
 	network_unplug(v);
+	vm_links_end(v);
 	vm_scrub(v, VM_CLEANING);
 }
 
@@ -175,6 +177,7 @@ void vm_ended(struct vm *v, enum vm_exit exit, const char *reason)
 	v->consumed = vm_consumed(v);
 	child_end(&v->child);
 	network_unplug(v);
+	vm_links_end(v);
 	vm_record_forget(v);
 	event_timer_cancel(&v->timer);
 	event_timer_cancel(&v->watchdog);

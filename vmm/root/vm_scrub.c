@@ -3,10 +3,13 @@
 #include <rt/log.h>
 #include <rt/time.h>
 
+#include "drivers.h"
 #include "mem.h"
 #include "network.h"
 #include "root.h"
 #include "vms.h"
+
+#define WAIT_MS	5u		/* for drivers to let go of memory */
 
 static struct event_timer timer;
 
@@ -43,12 +46,16 @@ static bool scrub_step(struct vm *v)
 static void scrub_run(void *arg)
 {
 	uint64_t begin = clock_now(), end;
-	bool more = false, others = false;
+	bool more = false, waits = false, others = false;
 
 	(void)arg;
 	for (unsigned i = 0; i < vms_count(); i++) {
 		struct vm *v = vms_get(i);
 
+		if (scrubs(v) && !vm_links_ended(v)) {
+			waits = true;
+			continue;
+		}
 		if (scrubs(v) && scrub_step(v))
 			vm_scrubbed(v);
 		more |= scrubs(v);
@@ -57,6 +64,8 @@ static void scrub_run(void *arg)
 	end = clock_now();
 	if (more)
 		event_timer_set(&root.loop, &timer, others ? end + (end - begin) : end);
+	else if (waits)
+		event_timer_set(&root.loop, &timer, root_after_ms(WAIT_MS));
 }
 
 void vm_scrub_init(void)

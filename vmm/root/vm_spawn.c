@@ -4,6 +4,7 @@
 #include <rt/log.h>
 #include <rt/string.h>
 
+#include "drivers.h"
 #include "mem.h"
 #include "network.h"
 #include "root.h"
@@ -124,6 +125,7 @@ static void give_areas(struct vm *v)
 		child_area(child, "old", CHILD_OLD, &v->old, TV_MAP_READ);
 	child_heap(child, MONITOR_HEAP);
 	network_areas(v);
+	vm_links_areas(v);
 }
 
 bool vm_respawn(struct vm *v)
@@ -166,6 +168,7 @@ bool vm_spawn(struct vm *v)
 	give_modules(v, &c);
 	vm_disks_give(v, &c);
 	network_give(v, &c);
+	vm_links_give(v);
 	give_threads(v, &c);
 	return child_start(child, &c, sizeof(c));
 }

@@ -21,6 +21,12 @@ void vms_init(void)
 		vm_init(&vms[count], &root.config.vm[count], count);
 }
 
+void vms_link(void)
+{
+	for (unsigned i = 0; i < count; i++)
+		vm_disks_link(&vms[i]);
+}
+
 void vms_autostart(void)
 {
 	starting = true;

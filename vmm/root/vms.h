@@ -38,6 +38,8 @@ struct vm_watch {
 	uint64_t consumed;		/* CPU ticks of the thread then                            */
 };
 
+struct driver_link;
+
 struct vm {
 	const struct config_vm *config;
 	unsigned index;			/* in the configuration; its console is index + 1          */
@@ -66,6 +68,7 @@ struct vm {
 	struct extent ram[VM_RAM_PIECES];
 	unsigned ram_count;
 	struct extent disk[VM_DISKS];	/* of its disks that can be written, from the first start on; size 0: none yet */
+	struct driver_link *disk_link[VM_DISKS];	/* of its disks that are behind a driver           */
 	unsigned scrub_piece;		/* PREPARING, CLEANING: how far ...                        */
 	uint64_t scrub_offset;		/* ... its memory has been cleaned                         */
 
@@ -94,6 +97,8 @@ struct vm {
 
 /* One for each entry of the configuration, and their console sources; starts nothing. */
 void vms_init(void);
+/* The drivers are known: make their devices clients. */
+void vms_link(void);
 /* Start those that the configuration wants. */
 void vms_autostart(void);
 unsigned vms_count(void);
@@ -166,6 +171,8 @@ bool vm_respawn(struct vm *v) MUST_USE;
 
 /* --- vm_disk.c --- */
 
+/* Make those of its disks that are behind drivers clients of these; once. */
+void vm_disks_link(struct vm *v);
 /* Memory for the disks of @v, at its first start.  NULL, or why not. */
 const char *vm_disks_take(struct vm *v) MUST_USE;
 /* Bytes of disks that its monitor maps, images and written data. */

@@ -7,6 +7,7 @@
 
 uint8_t io_read8(uint16_t port);
 uint16_t io_read16(uint16_t port);
+uint32_t io_read32(uint16_t port);
 void io_write8(uint16_t port, uint8_t v);
 void io_write16(uint16_t port, uint16_t v);
 void io_write32(uint16_t port, uint32_t v);

@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The kinds of drivers: their programs, what they drive, and how an emulator is given such a device."""
+from dataclasses import dataclass
+
+
+@dataclass
+class Kind:
+    image: str                  # program in the build folder, and its boot module
+    ids: tuple = ()             # vendor << 16 | device of the devices that it drives, or
+    pci_class: int = 0          # their class << 16 | subclass << 8 | programming interface
+    qemu: str = ""              # QEMU's -device for a disk
+
+
+KINDS = {
+    "virtio-blk": Kind("virtio_blk.elf", ids=(0x1af41042, 0x1af41001), qemu="virtio-blk-pci,drive={drive}"),
+}
