@@ -22,7 +22,7 @@ ERRORS = {
     "empty file": ("", 1, "", ['"vm" is missing']),
     "no virtual machine": ("[vm]\n", 1, "vm", ["no virtual machine", "[vm.NAME]"]),
     "too many": ("".join(f"[vm.a{n}]\n{GOOD}" for n in range(17)), 1, "vm", ["17", "at most 16"]),
-    "unknown table": (f"[sytem]\n[vm.a]\n{GOOD}", 1, "sytem", ['did you mean "system"', "expected one of: system, machine, console, network, vm"]),
+    "unknown table": (f"[sytem]\n[vm.a]\n{GOOD}", 1, "sytem", ['did you mean "system"', "expected one of: system, "]),
     "unknown key": (f'[vm.a]\n{GOOD}memroy = "1M"\n', 4, "vm.a.memroy", ['did you mean "memory"']),
     "unknown key, nothing near": (f"[vm.a]\n{GOOD}zzz = 1\n", 4, "vm.a.zzz", ["unknown key (expected one of: memory"]),
     "unknown console key": (f"[console]\nfrnt = 'a'\n[vm.a]\n{GOOD}", 2, "console.frnt", ['did you mean "front"']),
