@@ -2,7 +2,7 @@
 ; vm-cpus: 4
 ; expect: power-off
 ; A triple fault of one CPU ends the whole machine, while the others compute, halt and send interrupts.
-; not-on: bochs-svm Bochs ends the machine at a guest's triple fault under SVM
+; not-on: bochs-svm Bochs holds interrupts of the host back while a guest's IF is 0 at VMRUN
 %include "smp.inc"
 
 test:

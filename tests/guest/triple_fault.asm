@@ -1,7 +1,6 @@
 ; SPDX-License-Identifier: Apache-2.0
 ; expect: power-off
 ; A triple fault ends the virtual machine that makes it, and nothing else: the system goes on to its orderly end.
-; not-on: bochs-svm Bochs ends the machine at a guest's triple fault under SVM
 %include "guest.inc"
 
 test:

@@ -4,7 +4,6 @@
  * neither the kernel nor another vCPU suffers.  Words on the hypervisor's command line: fuzz=SECONDS goes on for so long instead of
  * for a fixed number of rounds, seed=NUMBER begins somewhere else.
  */
-/* not-on: bochs-svm Bochs ends the machine at a guest's triple fault under SVM */
 #include "vcpu_rig.h"
 
 #define ROUNDS	20000u

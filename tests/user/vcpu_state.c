@@ -3,7 +3,6 @@
  * Every bit of the state page's registers, one at a time: the kernel refuses the group that the bit is in, the processor refuses the
  * entry, or the guest runs.  And what must be refused, is, under the name of its group.
  */
-/* not-on: bochs-svm Bochs ends the machine at a guest's triple fault under SVM */
 #include "vcpu_rig.h"
 
 #define NONCANONICAL	0x0000800000000000ull
