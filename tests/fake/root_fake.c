@@ -461,6 +461,12 @@ unsigned network_quota(const struct config_vm *c) { return c->net_count; }
 void network_areas(struct vm *v) { (void)v; }
 void network_unplug(struct vm *v) { (void)v; }
 
+void network_uplink_give(struct driver_child *d, struct driver_config *c)
+{
+	(void)d;
+	(void)c;
+}
+
 void network_give(struct vm *v, struct vm_config *c)
 {
 	(void)v;

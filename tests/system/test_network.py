@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Networks between guests: two Linux guests on a switch that is a user program, and what it lets through."""
 import re
+import socket
+import time
+import urllib.error
+import urllib.request
 
 import pytest
 
@@ -65,3 +69,44 @@ def test_two_guests_reach_each_other_and_survive_their_switch(guests):
     both.ask("right", "")
     both.child.sendline("poweroff -f")
     assert both.child.end() == 0
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def fetch(port, path):
+    """What the web server behind @port answers; it may need a moment."""
+    for attempt in range(30):
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/{path}", timeout=60) as answer:
+                return answer.read()
+        except (urllib.error.URLError, OSError):
+            if attempt == 29:
+                raise
+            time.sleep(1)
+    return None
+
+
+def test_a_web_server_in_a_guest_is_reached_from_outside_and_survives_its_switch(console):
+    port = free_port()
+    child = console(TREE / "examples/web.toml", "--direct", "--forward", f"{port}:80")
+    prompt = log_in(child)
+    child.ask("stty cols 250; ip addr add 10.0.2.15/24 dev eth0; ip link set eth0 up", prompt)
+    child.ask("seq 200000 >/tmp/index.html; httpd -h /tmp", prompt)
+    assert "bytes from 10.0.2.2" in child.ask("until ping -c 1 -W 2 10.0.2.2; do :; done", prompt)
+    numbers = "".join(f"{n}\n" for n in range(1, 200001)).encode()
+    assert fetch(port, "index.html") == numbers
+    for program in ("outside",):
+        child.send("\x010")
+        child.expect_exact(SHELL)
+        assert "no such" not in child.ask(f"restart {program}", SHELL)
+        child.send("\x011")
+        child.sendline("")
+        child.expect_exact(prompt)
+        assert "bytes from 10.0.2.2" in child.ask("until ping -c 1 -W 2 10.0.2.2; do :; done", prompt)
+        assert fetch(port, "index.html") == numbers
+    child.sendline("poweroff -f")
+    assert child.end() == 0

@@ -549,7 +549,7 @@ static void network_ports_are_read_in_their_order(void **state)
 	networks(good_ports);
 	assert_string_equal(said, "");
 	assert_int_equal(c.network_count, 2);
-	assert_string_equal(c.network[1], "dmz");
+	assert_string_equal(c.network[1].name, "dmz");
 	assert_int_equal(c.vm_count, 2);
 	assert_int_equal(c.vm[1].net_count, 2);
 	assert_int_equal(n[0].network, 1);
@@ -606,6 +606,40 @@ static void a_vm_with_a_wrong_network_port_is_left_out(void **state)
 	}
 }
 
+/* Networks whose uplinks are @first and @second, beside a driver "nic". */
+static bool uplinks(const char *first, const char *second)
+{
+	begin();
+	fdt_begin_node(blob, "drivers");
+	fdt_begin_node(blob, "driver@0");
+	fdt_property_string(blob, "name", "nic");
+	fdt_property_string(blob, "image", "virtio-net");
+	fdt_end_node(blob);
+	fdt_end_node(blob);
+	fdt_begin_node(blob, "networks");
+	for (unsigned i = 0; i < 2; i++) {
+		fdt_begin_node(blob, i ? "network@1" : "network@0");
+		fdt_property_string(blob, "name", i ? "dmz" : "lan");
+		fdt_property_string(blob, "uplink", i ? second : first);
+		fdt_end_node(blob);
+	}
+	fdt_end_node(blob);
+	finish();
+	return read_config();
+}
+
+static void an_uplink_is_the_driver_of_one_network(void **state)
+{
+	(void)state;
+	assert_true(uplinks("", "nic"));
+	assert_string_equal(c.network[0].uplink, "");
+	assert_string_equal(c.network[1].uplink, "nic");
+	assert_false(uplinks("nci", ""));
+	assert_string_equal(said, "config: /networks: uplink: no driver is called \"nci\"\n");
+	assert_false(uplinks("nic", "nic"));
+	assert_string_equal(said, "config: /networks: uplink: \"nic\" is the uplink of another network\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -622,6 +656,7 @@ int main(void)
 		cmocka_unit_test(a_flipped_byte_never_leads_outside_the_blob),
 		cmocka_unit_test(network_ports_are_read_in_their_order),
 		cmocka_unit_test(a_vm_with_a_wrong_network_port_is_left_out),
+		cmocka_unit_test(an_uplink_is_the_driver_of_one_network),
 		cmocka_unit_test(the_disks_of_a_vm_are_read_in_their_order),
 		cmocka_unit_test(a_vm_with_a_wrong_disk_is_left_out),
 	};

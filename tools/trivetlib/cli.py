@@ -26,6 +26,13 @@ def positive(text):
     return int(text)
 
 
+def ports(text):
+    here, _, there = text.partition(":")
+    if not (here.isdigit() and there.isdigit() and 1 <= int(here) <= 65535 and 1 <= int(there) <= 65535):
+        raise argparse.ArgumentTypeError(f'"{text}" is no pair of ports; expected one such as 8080:80')
+    return int(here), int(there)
+
+
 def parser():
     top = argparse.ArgumentParser(prog="trivet", description="Check, package and run systems of virtual machines on Trivet.")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -62,6 +69,8 @@ def parser():
     run.add_argument("--media", choices=list(machine.MEDIA), default="cd", help="what the image is presented as (default cd)")
     run.add_argument("--timeout", type=positive, metavar="SECONDS", help="give up after so many seconds")
     run.add_argument("--icount", action="store_true", help="count instructions: the same run every time, the TSC counts instructions")
+    run.add_argument("--forward", type=ports, action="append", default=[], metavar="PORT:PORT",
+                     help="a port of this machine, at 127.0.0.1, and the TCP port of 10.0.2.15 on the first [[machine.nic]]'s network that it leads to")
     run.add_argument("--direct", action="store_true", help="without boot loader: the kernel through its PVH entry")
     run.add_argument("--append", metavar="TEXT", default="", help="more words for the hypervisor's command line")
     run.add_argument("--verbose", action="store_true", help="print the emulator's command line")
@@ -117,18 +126,20 @@ def prepare(args, on, work):
         return image_on(on, path, args), args.memory or 1024 * MIB
     system = config.load(path)
     check_machine(system, args)
+    if args.forward and not system.machine_nics:
+        raise Problem("--forward: there is no [[machine.nic]] in the configuration", path)
     args.cpus = args.cpus or layout.machine_cpus(system)
     plan = layout.make(system, append=args.append)
     memory = args.memory or layout.machine_memory(system, plan)
     if args.direct:
         file = work / "modules"
         file.write_bytes(bundle.pack([(module.name, module.content()) for module in plan.modules]))
-        return machine.boot_direct(plan.kernel, file, plan.cmdline) + machine.disks(system), memory
+        return machine.boot_direct(plan.kernel, file, plan.cmdline) + machine.disks(system) + machine.nics(system, args.forward), memory
     file = work / "trivet.img"
     image.make(plan, file)
     if on in bochs.MODELS:
         return file, memory
-    return machine.boot_image(file, args.media) + machine.disks(system), memory
+    return machine.boot_image(file, args.media) + machine.disks(system) + machine.nics(system, args.forward), memory
 
 
 def write_all(data):

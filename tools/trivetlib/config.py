@@ -9,7 +9,7 @@ from pathlib import Path
 
 import jsonschema
 
-from . import cpu, filetype, placement
+from . import cpu, drivers, filetype, placement
 from .problem import Problem, Problems, did_you_mean
 from .tomlpos import key_lines
 
@@ -119,7 +119,8 @@ class System:
     prefix: int                 # ASCII control code
     front: str | None           # None: the management shell
     vms: list = field(default_factory=list)
-    networks: list = field(default_factory=list)        # names
+    networks: dict = field(default_factory=dict)        # {name: the driver that is its uplink, or None}
+    machine_nics: list = field(default_factory=list)    # keys of drivers.KINDS
     machine_cpus: int | None = None             # what [machine] promises; None: nothing
     machine_memory: int | None = None
     machine_disks: list = field(default_factory=list)   # of MachineDisk
@@ -229,7 +230,7 @@ class _Checker:
         machine = self.data.get("machine", {})
         memory = parse_size(machine["memory"]) if "memory" in machine else None
         result = System(self.path, system.get("when_all_stopped", "stay"), system.get("cmdline", ""), ord(prefix[-1].upper()) & 0x1f, None,
-                        [], list(self.data.get("network", {})), machine.get("cpus"), memory)
+                        [], {name: table.get("uplink") for name, table in self.data.get("network", {}).items()}, [nic["kind"] for nic in machine.get("nic", [])], machine.get("cpus"), memory)
         result.machine_disks = [MachineDisk(disk["kind"], self.file(("machine", "disk", index, "image"), disk))
                                 for index, disk in enumerate(machine.get("disk", []))]
         result.drivers = [self.driver(name, table) for name, table in self.data.get("driver", {}).items()]
@@ -325,7 +326,7 @@ class _Checker:
 
     def check_disks(self, system):
         """Disks behind drivers: the driver is there, has room, and what is written to has one writer."""
-        names, clients, users = [driver.name for driver in system.drivers], {}, {}
+        names, clients, users = [driver.name for driver in system.drivers if drivers.KINDS[driver.kind].qemu], {}, {}
         for vm in system.vms:
             for index, disk in enumerate(vm.disks):
                 if not disk.driver:
@@ -398,7 +399,8 @@ class _Checker:
             self.problem(("network",), f"{len(system.networks)} networks; expected at most {NETWORKS_MAX}")
         for network in system.networks:
             ports = [(vm.name, index, net) for vm in system.vms for index, net in enumerate(vm.nets) if net.network == network]
-            if len(ports) > PORTS_MAX:
+            self.check_uplink(system, network)
+            if len(ports) + (system.networks[network] is not None) > PORTS_MAX:
                 self.problem(("network", network), f"{len(ports)} ports; expected at most {PORTS_MAX}")
             seen = {}
             for name, index, net in ports:
@@ -406,6 +408,15 @@ class _Checker:
                     self.problem(("vm", name, "net", index), f"the address {net.mac.hex(':')} is that of another port of {network}, "
                                  f"of {seen[net.mac]}; expected each only once")
                 seen[net.mac] = name
+
+    def check_uplink(self, system, network):
+        uplink = system.networks[network]
+        names = [driver.name for driver in system.drivers if drivers.KINDS[driver.kind].qemu_nic]
+        if uplink is not None and uplink not in names:
+            self.problem(("network", network, "uplink"), f'no driver of a network card is called "{uplink}"{did_you_mean(uplink, names)} '
+                         f"(expected one of: {', '.join(names) or 'a table [driver.NAME]'})")
+        if uplink is not None and list(system.networks.values()).count(uplink) > 1:
+            self.problem(("network", network, "uplink"), f"{uplink} is the uplink of two networks; expected one")
 
     def check_budget(self, key, table):
         if ("budget" in table) != ("period" in table):

@@ -8,9 +8,11 @@ class Kind:
     image: str                  # program in the build folder, and its boot module
     ids: tuple = ()             # vendor << 16 | device of the devices that it drives, or
     pci_class: int = 0          # their class << 16 | subclass << 8 | programming interface
-    qemu: str = ""              # QEMU's -device for a disk
+    qemu: str = ""              # QEMU's -device for a disk, or
+    qemu_nic: str = ""          # for a network card
 
 
 KINDS = {
+    "virtio-net": Kind("virtio_net.elf", ids=(0x1af41041, 0x1af41000), qemu_nic="virtio-net-pci,netdev={netdev}"),
     "virtio-blk": Kind("virtio_blk.elf", ids=(0x1af41042, 0x1af41001), qemu="virtio-blk-pci,drive={drive}"),
 }

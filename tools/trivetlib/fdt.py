@@ -11,7 +11,7 @@
 			 disk@1 { driver, part = "..."; unit, read-only = <u32>; };
 			 net@0 { network = <its number>; mac = /bits/ 64 <first byte lowest>; vlan = <u32>; tagged = <u32> ...; absent: none
 				 isolated, any-source, capture = <u32>; rate = /bits/ 64 <bytes a second>; absent: no limit }; }; };
-	    networks { network@0 { name = "..."; }; };	absent: none
+	    networks { network@0 { name, uplink = "..."; }; };	absent: none
 	    drivers { serial { image = "serial.elf"; }; pci { image = "pci.elf"; };
 		      driver@0 { name, image = "..."; ids = <vendor << 16 | device> ...; class, address = <u32>; }; }; };
 
@@ -40,13 +40,15 @@ def compile_system(system, module_of):
                 for index, name in enumerate(system.networks):
                     with tree.add_node(f"network@{index}"):
                         tree.property_string("name", name)
+                        if system.networks[name]:
+                            tree.property_string("uplink", system.networks[name])
         with tree.add_node("vms"):
             for index, vm in enumerate(system.vms):
                 with tree.add_node(f"vm@{index}"):
                     add_vm(tree, vm, module_of)
                     for number, net in enumerate(vm.nets):
                         with tree.add_node(f"net@{number}"):
-                            add_net(tree, net, system.networks.index(net.network))
+                            add_net(tree, net, list(system.networks).index(net.network))
         with tree.add_node("drivers"):
             with tree.add_node("serial"):
                 tree.property_string("image", "serial.elf")

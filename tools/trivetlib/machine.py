@@ -87,6 +87,16 @@ def disks(system):
     return command
 
 
+def nics(system, forward=()):
+    """Its network cards, on a network of the emulator's own: 10.0.2.0/24, gateway 10.0.2.2, the outside behind it.  @forward: (port of this
+    machine, port of 10.0.2.15 on the first of these networks) pairs."""
+    command = []
+    for number, kind in enumerate(system.machine_nics):
+        netdev = f"user,id=nic{number}" + "".join(f",hostfwd=tcp:127.0.0.1:{here}-10.0.2.15:{there}" for here, there in forward if not number)
+        command += ["-netdev", netdev, "-device", drivers.KINDS[kind].qemu_nic.format(netdev=f"nic{number}")]
+    return command
+
+
 def boot_image(path, media="cd"):
     drive = "media=cdrom,readonly=on" if media == "cd" else "snapshot=on"
     return ["-drive", f"if=none,id=boot,format=raw,{drive},file={quoted(path)}", *MEDIA[media]]

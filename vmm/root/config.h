@@ -97,6 +97,11 @@ struct config_vm {
 #define CONFIG_RESTART_LIMIT	5u	/* the usual one                                     */
 #define CONFIG_PRIORITY_MAX	200u	/* above it: root and the drivers                            */
 
+struct config_network {
+	char name[VM_NAME];
+	char uplink[DRIVER_NAME];	/* the driver of a NIC; "": none                             */
+};
+
 struct config {
 	uint8_t prefix;			/* ASCII control code of the console's prefix key            */
 	bool power_off;			/* when every VM has stopped                                 */
@@ -104,7 +109,7 @@ struct config {
 	char front[VM_NAME];		/* VM in front at boot; "": the management shell             */
 	char serial_image[VM_MODULE_NAME];
 	unsigned network_count;
-	char network[CONFIG_NETWORKS][VM_NAME];	/* their names                                       */
+	struct config_network network[CONFIG_NETWORKS];
 	char pci_image[VM_MODULE_NAME];	/* of the PCI server; "": none                               */
 	unsigned driver_count;
 	struct config_driver driver[CONFIG_DRIVERS];

@@ -13,12 +13,9 @@
 #define MAC_MAX		0xffffffffffffull
 #define MAC_GROUP	1u
 
-struct network_node {
-	char name[VM_NAME];
-};
-
 static const struct config_prop network_props[] = {
-	{ .name = "name", .kind = PROP_TEXT, .required = true, .offset = offsetof(struct network_node, name), .size = VM_NAME },
+	{ .name = "name", .kind = PROP_TEXT, .required = true, .offset = offsetof(struct config_network, name), .size = VM_NAME },
+	{ .name = "uplink", .kind = PROP_TEXT, .offset = offsetof(struct config_network, uplink), .size = DRIVER_NAME },
 	{ .name = NULL }
 };
 
@@ -37,6 +34,25 @@ _Static_assert(CONFIG_LIST <= SWITCH_VLANS, "a list of VLANs fits");
 
 static const char *const none[] = { NULL };
 
+/* The uplink is a driver's, and no other network's. */
+static bool uplink_check(const struct config_at *at, const struct config *c, const struct config_network *n)
+{
+	bool there = !n->uplink[0];
+
+	for (unsigned i = 0; i < c->driver_count; i++)
+		there |= str_equal(c->driver[i].name, n->uplink);
+	if (!there) {
+		config_error(at, "uplink: no driver is called \"%s\"", n->uplink);
+		return false;
+	}
+	for (unsigned i = 0; i < c->network_count; i++)
+		if (n->uplink[0] && str_equal(c->network[i].uplink, n->uplink)) {
+			config_error(at, "uplink: \"%s\" is the uplink of another network", n->uplink);
+			return false;
+		}
+	return true;
+}
+
 bool config_networks_read(struct config_at at, struct config *c)
 {
 	static const struct config_prop no_props[] = { { .name = NULL } };
@@ -48,7 +64,7 @@ bool config_networks_read(struct config_at at, struct config *c)
 	if (!config_node_read(&at, networks, no_props, NULL))
 		return false;
 	fdt_for_each_subnode(node, at.fdt, networks) {
-		struct network_node n = { .name = "" };
+		struct config_network n = { .name = "" };
 
 		if (c->network_count == CONFIG_NETWORKS) {
 			config_error(&at, "more than %u networks", CONFIG_NETWORKS);
@@ -60,7 +76,9 @@ bool config_networks_read(struct config_at at, struct config *c)
 			config_error(&at, "name: expected letters, digits, - and _");
 			return false;
 		}
-		memcpy(c->network[c->network_count++], n.name, sizeof(n.name));
+		if (!uplink_check(&at, c, &n))
+			return false;
+		c->network[c->network_count++] = n;
 	}
 	return true;
 }
@@ -120,7 +138,7 @@ static bool net_check(const struct config_at *at, const struct config *c, const 
 		config_error(at, "mac: another port of the network has this address");
 		return false;
 	}
-	if (ports >= SWITCH_PORTS) {
+	if (ports + (c->network[n->network].uplink[0] != 0) >= SWITCH_PORTS) {
 		config_error(at, "network: more than %u ports of one network", SWITCH_PORTS);
 		return false;
 	}

@@ -8,6 +8,7 @@
 #include <rt/time.h>
 
 #include "mem.h"
+#include "network.h"
 #include "root.h"
 #include "shell.h"
 #include "term.h"
@@ -74,6 +75,7 @@ static bool driver_spawn(struct driver_child *d)
 		child_give(child, "dma", TV_SEL_REGION + d->dma.region, TV_RIGHT_READ | TV_RIGHT_WRITE, d->dma.base, d->dma.size);
 	}
 	driver_links_give(d);
+	network_uplink_give(d, &c);
 	child_thread(child, &limits);
 	d->starts++;
 	return child_start(child, &c, sizeof(c));

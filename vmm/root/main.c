@@ -164,8 +164,8 @@ static NORETURN void root_main(void)
 	shell_init();
 	front_choose();
 	serial_init();
-	networks_init();
 	drivers_init();
+	networks_init();
 	vms_autostart();
 	for (;;)
 		event_run(&root.loop);

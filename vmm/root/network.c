@@ -26,7 +26,7 @@ static uint64_t switch_quota(const struct network *n)
 	uint64_t pages = QUOTA_SWITCH;
 
 	for (unsigned i = 0; i < n->config.port_count; i++)
-		pages += QUOTA_PORT + n->port[i].vm->config->memory / GIB;
+		pages += QUOTA_PORT + (n->port[i].vm ? n->port[i].vm->config->memory / GIB : 0);
 	return pages * PAGE_SIZE;
 }
 
@@ -154,7 +154,7 @@ static void patience_over(void *arg)
 static void network_init(struct network *n, unsigned index)
 {
 	n->index = index;
-	n->name = root.config.network[index];
+	n->name = root.config.network[index].name;
 	n->config.root_signal = BIT(ROOT_BIT_NETWORK + index);
 	n->config.client = SWITCH_CLIENTS;
 	event_timer_init(&n->restart, network_start, n);
@@ -174,7 +174,10 @@ void networks_init(void)
 			network_port_add(vms_get(i), k);
 	for (unsigned i = 0; i < root.config.network_count; i++) {
 		struct network *n = &networks[i];
+		struct driver_child *uplink = driver_find(root.config.network[i].uplink);
 
+		if (uplink)
+			network_uplink_add(n, uplink);
 		if (!n->config.port_count)
 			continue;
 		n->shared = mem_keep(sizeof(*n->shared), &n->shared_extent);

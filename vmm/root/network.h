@@ -9,6 +9,7 @@
 
 #include <lib/base.h>
 
+#include "drivers.h"
 #include "vms.h"
 
 /* Start the switches that the configuration asks for. */
@@ -23,6 +24,9 @@ void network_give(struct vm *v, struct vm_config *c);
 /* Plug @v out: it has ended.  Its memory is its own again when network_released() says so; vm_scrub() is called again then. */
 void network_unplug(struct vm *v);
 bool network_released(const struct vm *v) MUST_USE;
+
+/* @d is being started: if it is the uplink of a network, give it its port, say so in @c, and plug it in. */
+void network_uplink_give(struct driver_child *d, struct driver_config *c);
 
 /* Does @word name a network? */
 bool network_named(const char *word);

@@ -28,35 +28,38 @@ static struct network_port *port_of(const struct vm *v, unsigned k, struct netwo
 	rt_panic("network %s: no port for %s", n->name, v->config->name);
 }
 
-/* The memory of the VM at port @p appears in the switch, one piece behind the other. */
+/* The data memory at port @p, a VM's or a driver's, appears in the switch, one piece behind the other. */
 static enum tv_err memory_map(struct network *n, unsigned p)
 {
-	const struct vm *v = n->port[p].vm;
+	const struct network_port *port = &n->port[p];
+	const struct extent *e = port->vm ? port->vm->ram : &port->driver->dma;
+	unsigned count = port->vm ? port->vm->ram_count : 1;
 	uint64_t at = switch_memory(p);
 	enum tv_err err = TV_OK;
 
-	for (unsigned i = 0; i < v->ram_count && err == TV_OK; at += v->ram[i++].size)
-		err = mem_map(child_domain(&n->child), at, &v->ram[i], 0, v->ram[i].size, TV_MAP_READ | TV_MAP_WRITE);
+	for (unsigned i = 0; i < count && err == TV_OK; at += e[i++].size)
+		err = mem_map(child_domain(&n->child), at, &e[i], 0, e[i].size, TV_MAP_READ | TV_MAP_WRITE);
 	return err;
 }
 
 void network_port_plug(struct network *n, unsigned p)
 {
 	struct switch_port *s = &n->shared->port[p];
-	const struct vm *v = n->port[p].vm;
+	const struct network_port *port = &n->port[p];
+	uint64_t ntfn = port->vm ? child_ntfn(&port->vm->child) : driver_ntfn(port->driver);
 	enum tv_err err;
 
 	if (!n->child.alive)
 		return;				/* network_start() will do it */
 	err = memory_map(n, p);
 	if (err == TV_OK)
-		err = sys_cap_derive(child_domain(&n->child), SWITCH_CLIENTS + p, child_ntfn(&v->child), TV_RIGHT_SIGNAL,
+		err = sys_cap_derive(child_domain(&n->child), SWITCH_CLIENTS + p, ntfn, TV_RIGHT_SIGNAL,
 				     n->config.port[p].signal, 0);
 	if (err != TV_OK) {
 		root_say("network %s: %s cannot be plugged in: status %d", n->name, n->config.port[p].name, (int)err);
 		return;
 	}
-	atomic_store_explicit(&s->size, v->config->memory, memory_order_relaxed);
+	atomic_store_explicit(&s->size, port->vm ? port->vm->config->memory : port->driver->dma.size, memory_order_relaxed);
 	atomic_store_explicit(&s->wanted, ++n->plugs, memory_order_release);
 }
 
@@ -89,19 +92,47 @@ unsigned network_quota(const struct config_vm *c)
 	return QUOTA_LINKS * c->net_count;
 }
 
+/* The links of port @p of @n appear in @child as those of its port @k. */
+static void links_area(struct child *child, unsigned k, const struct network *n, unsigned p)
+{
+	struct extent e = n->links_extent;
+	char name[8];
+
+	e.base += p * sizeof(struct net_shared);
+	e.size = sizeof(struct net_shared);
+	fmt_buf(name, sizeof(name), "net%u", k);
+	child_area(child, name, CHILD_NET + k * CHILD_NET_STEP, &e, TV_MAP_READ | TV_MAP_WRITE);
+}
+
 void network_areas(struct vm *v)
 {
 	struct network *n;
-	char name[8];
 
 	for (unsigned k = 0; k < v->config->net_count; k++) {
 		unsigned p = (unsigned)(port_of(v, k, &n) - n->port);
-		struct extent e = n->links_extent;
 
-		e.base += p * sizeof(struct net_shared);
-		e.size = sizeof(struct net_shared);
-		fmt_buf(name, sizeof(name), "net%u", k);
-		child_area(&v->child, name, CHILD_NET + k * CHILD_NET_STEP, &e, TV_MAP_READ | TV_MAP_WRITE);
+		links_area(&v->child, k, n, p);
+	}
+}
+
+/* The memory of a driver is always its own, so the uplink is plugged in once and stays. */
+void network_uplink_give(struct driver_child *d, struct driver_config *c)
+{
+	for (unsigned i = 0; i < root.config.network_count; i++) {
+		struct network *n = &networks[i];
+		unsigned p = n->config.port_count - 1;
+
+		if (!n->config.port_count || n->port[p].driver != d || d->child.wrong)
+			continue;
+		c->client_count = 1;
+		c->client[0].signal = BIT(p);
+		links_area(&d->child, 0, n, p);
+		child_give(&d->child, "net0", network_ntfn(n), TV_RIGHT_SIGNAL, BIT(p), 0);
+		if (!n->port[p].plugged && !d->child.wrong) {
+			n->port[p].plugged = true;
+			network_port_plug(n, p);
+			network_signal(n);
+		}
 	}
 }
 
@@ -171,4 +202,14 @@ void network_port_add(struct vm *v, unsigned k)
 	p->tagged_count = (uint16_t)c->tagged.count;
 	for (unsigned i = 0; i < c->tagged.count; i++)
 		p->tagged[i] = (uint16_t)c->tagged.item[i];
+}
+
+void network_uplink_add(struct network *n, struct driver_child *d)
+{
+	struct switch_port_config *p = &n->config.port[n->config.port_count];
+
+	n->port[n->config.port_count++] = (struct network_port){ .driver = d };
+	fmt_buf(p->name, sizeof(p->name), "%.16s", d->config->name);
+	p->signal = BIT(DRIVER_BIT_CLIENT(0));
+	p->flags = SWITCH_ANY_SOURCE | SWITCH_UPLINK;
 }

@@ -8,6 +8,7 @@
 #include <svc/switch.h>
 
 #include "child.h"
+#include "drivers.h"
 #include "network.h"
 #include "policy.h"
 #include "root.h"
@@ -15,8 +16,9 @@
 #define SWITCH_CLIENTS		64u		/* selectors of a switch's clients, behind all that it is given */
 
 struct network_port {
-	struct vm *vm;			/* whose it is, always the same                             */
-	unsigned index;			/* in its configuration                                     */
+	struct vm *vm;			/* whose it is, always the same; NULL: ...                  */
+	struct driver_child *driver;	/* ... a NIC's, the uplink                                  */
+	unsigned index;			/* in the configuration of the VM                           */
 	bool plugged;
 	bool leaving;			/* the switch may still touch its memory                    */
 };
@@ -50,6 +52,8 @@ void network_start(void *arg);
 
 /* Port @k of @v, as the switch is told. */
 void network_port_add(struct vm *v, unsigned k);
+/* The uplink, behind all others. */
+void network_uplink_add(struct network *n, struct driver_child *d);
 /* Give the switch what port @p needs, and tell it. */
 void network_port_plug(struct network *n, unsigned p);
 /* Which ports has the switch let go?  All, if it has ended. */
