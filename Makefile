@@ -139,7 +139,7 @@ help:
 	@echo 'make bench-compare BASE=commit  how the price of VM exits has changed since (PERCENT=n: fail beyond)'
 	@echo 'make bench-plot draw $(B)/bench.json as $(B)/bench.svg'
 	@echo 'make bench-kvm print what VM exits cost under Trivet and under Linux KVM'
-	@echo 'make bench-vmx print what VM exits cost on the emulated Intel CPU'
+	@echo 'make bench-vmx the same on the emulated Intel CPU'
 	@echo 'make bench-profile print where the instructions of an exit go (T=event ...)'
 	@echo 'make image     make $(B)/trivet.img from $(CONFIG)'
 	@echo 'make coverage  coverage of the unit tests, as HTML in $(B)/coverage'
@@ -178,7 +178,7 @@ bench-plot:
 bench-profile: all $(B)/perf/guest.bin $(B)/perf/profile.so
 	$(Q)$(PYTHON) tools/bench_profile.py $(T)
 
-bench-vmx: all $(B)/perf/guest.bin
+bench-vmx: all $(B)/perf/guest.bin $(B)/perf/kvm_host
 	$(Q)$(PYTHON) tools/bench_exits.py --vmx
 
 check:

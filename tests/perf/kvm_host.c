@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Runs the benchmark guest under Linux KVM, as the init process of a machine that has nothing else: loads KVM's modules, builds
- * a VM as Trivet's loader would leave it, and answers its exits.  A minimal monitor: what it adds to KVM's own costs is next to
+ * Runs the benchmark guest under Linux KVM, as the init process of a machine that has nothing else: loads KVM's modules (the
+ * CPU vendor's is /kvm-vendor.ko), builds a VM as Trivet's loader would leave it, and answers its exits.  A minimal monitor: what it adds to KVM's own costs is next to
  * nothing.  Linux kernel documentation: "The Definitive KVM (Kernel-based Virtual Machine) API Documentation".
  *
  * The machine is switched off at the end; a failure is said on the console as "perf.failed: why".
@@ -18,6 +18,7 @@
 #include <sys/mount.h>
 #include <sys/reboot.h>
 #include <sys/syscall.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include <linux/kvm.h>
@@ -33,9 +34,9 @@
 
 #define PTE_TABLE	0x3ull		/* present, writable */
 #define PDE_LARGE	0x83ull		/* and a page of 2 MiB */
-#define CR0		0x80010031ull	/* PG, WP, NE, ET, PE */
-#define CR4		0x20ull		/* PAE */
-#define EFER		0x500ull	/* LMA, LME */
+#define GUEST_CR0	0x80010031ull	/* PG, WP, NE, ET, PE */
+#define GUEST_CR4	0x20ull		/* PAE */
+#define GUEST_EFER	0x500ull	/* LMA, LME */
 
 #define COM1		0x3f8u
 #define COM1_LSR	(COM1 + 5)
@@ -49,6 +50,14 @@
 static char line[256];
 static size_t line_length;
 
+/* When all that was written is out: a slow console would lose the last lines, or mix them with the kernel's. */
+static void __attribute__((noreturn)) power_off(void)
+{
+	(void)tcdrain(STDOUT_FILENO);
+	reboot(RB_POWER_OFF);
+	exit(1);
+}
+
 /* Says why and switches the machine off. */
 static void __attribute__((noreturn, format(printf, 1, 2))) fail(const char *format, ...)
 {
@@ -60,8 +69,7 @@ static void __attribute__((noreturn, format(printf, 1, 2))) fail(const char *for
 	va_end(args);
 	printf("\n");
 	fflush(stdout);
-	reboot(RB_POWER_OFF);
-	exit(1);
+	power_off();
 }
 
 static int checked(int result, const char *what)
@@ -135,10 +143,10 @@ static void set_registers(int vcpu)
 	checked(ioctl(vcpu, KVM_GET_SREGS, &sregs), "KVM_GET_SREGS");
 	sregs.ds = sregs.es = sregs.fs = sregs.gs = sregs.ss = data;
 	sregs.cs = (struct kvm_segment){ .limit = ~0u, .selector = 0x10, .type = 11, .present = 1, .s = 1, .l = 1, .g = 1 };
-	sregs.cr0 = CR0;
+	sregs.cr0 = GUEST_CR0;
 	sregs.cr3 = TABLES;
-	sregs.cr4 = CR4;
-	sregs.efer = EFER;
+	sregs.cr4 = GUEST_CR4;
+	sregs.efer = GUEST_EFER;
 	checked(ioctl(vcpu, KVM_SET_SREGS, &sregs), "KVM_SET_SREGS");
 	checked(ioctl(vcpu, KVM_SET_REGS, &regs), "KVM_SET_REGS");
 }
@@ -200,7 +208,7 @@ int main(void)
 	checked(mount("dev", "/dev", "devtmpfs", 0, NULL), "/dev");
 	load_module("/irqbypass.ko");
 	load_module("/kvm.ko");
-	load_module("/kvm-amd.ko");
+	load_module("/kvm-vendor.ko");
 	kvm = checked(open("/dev/kvm", O_RDWR | O_CLOEXEC), "/dev/kvm");
 	vm = checked(ioctl(kvm, KVM_CREATE_VM, 0), "KVM_CREATE_VM");
 	checked(ioctl(vm, KVM_CREATE_IRQCHIP, 0), "KVM_CREATE_IRQCHIP");
@@ -213,6 +221,5 @@ int main(void)
 	set_cpuid(kvm, vcpu);
 	set_registers(vcpu);
 	run_guest(vcpu, run);
-	reboot(RB_POWER_OFF);
-	return 1;
+	power_off();
 }
