@@ -7,6 +7,7 @@
 #include <rt/sys.h>
 #include <rt/time.h>
 
+#include "drivers.h"
 #include "look.h"
 #include "mem.h"
 #include "network.h"
@@ -59,12 +60,20 @@ static bool is_network(const char *word)
 	return network_named(word) && !vms_find(word);
 }
 
-static void status_driver(void)
+static struct driver_child *device_driver(const char *word)
+{
+	return vms_find(word) ? NULL : driver_find(word);
+}
+
+static void status_driver(const char *name)
 {
 	char line[STATUS_LINE];
 
-	serial_status(line, sizeof(line));
-	shell_print("driver " DRIVER_SERIAL ": %s", line);
+	if (device_driver(name))
+		driver_status(device_driver(name), line, sizeof(line));
+	else
+		serial_status(line, sizeof(line));
+	shell_print("driver %s: %s", name, line);
 }
 
 static void cmd_status(unsigned count, char **word)
@@ -74,8 +83,8 @@ static void cmd_status(unsigned count, char **word)
 
 	if (count != 2) {
 		shell_print("usage: status VM [--json]");
-	} else if (is_driver(word[1])) {
-		status_driver();
+	} else if (is_driver(word[1]) || device_driver(word[1])) {
+		status_driver(word[1]);
 	} else if (is_network(word[1])) {
 		network_show(word[1]);
 	} else {
@@ -224,6 +233,10 @@ static void cmd_restart(unsigned count, char **word)
 		serial_restart();
 		return;
 	}
+	if (device_driver(word[1])) {
+		driver_restart(device_driver(word[1]));
+		return;
+	}
 	if (is_network(word[1])) {
 		network_restart(word[1]);
 		return;
@@ -294,6 +307,6 @@ static void cmd_help(unsigned count, char **word)
 	(void)word;
 	for (unsigned i = 0; i < command_count; i++)
 		shell_print("  %-16s%-13s %s", commands[i].name, commands[i].args, commands[i].help);
-	shell_print("A VM is given by its name or number; status and restart also know the networks and the driver " DRIVER_SERIAL ".");
+	shell_print("A VM is given by its name or number; status and restart also know networks and drivers, such as " DRIVER_SERIAL ".");
 	shell_print("%s h lists the keys of the console.", console_key(&root.console, key));
 }
