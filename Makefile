@@ -56,11 +56,12 @@ VIRTIO_SRC := blk.c blk_link.c blk_ram.c devices.c hvc.c net.c net_control.c rng
 SERIAL_SRC := main.c uart.c
 SWITCH_SRC := frame.c main.c offload.c port.c switch.c table.c
 # The drivers of PCI functions: folder, and what is linked beside it.
-DRIVERS := pci virtio_blk virtio_net
-DRV_LIB_SRC := device.c driver.c virtio.c virtqueue.c
+DRIVERS := e1000e pci virtio_blk virtio_net
+DRV_LIB_SRC := device.c driver.c nic.c virtio.c virtqueue.c
 BLOCK_SRC := block.c disk.c gpt.c request.c
 VIRTIO_BLK_SRC := main.c
 VIRTIO_NET_SRC := main.c
+E1000E_SRC := main.c
 PCI_SRC := config.c main.c message.c scan.c
 
 KERNEL := $(addprefix boot/,$(BOOT)) $(addprefix arch/x86/,$(X86)) $(addprefix arch/vmx/,$(VMX)) \
@@ -76,6 +77,7 @@ PCI    := $(addprefix drivers/pci/,$(PCI_SRC))
 BLOCK  := $(addprefix drivers/block/,$(BLOCK_SRC))
 VIRTIO_BLK := $(addprefix drivers/virtio_blk/,$(VIRTIO_BLK_SRC))
 VIRTIO_NET := $(addprefix drivers/virtio_net/,$(VIRTIO_NET_SRC))
+E1000E := $(addprefix drivers/e1000e/,$(E1000E_SRC))
 
 UNIT_TESTS  := $(wildcard tests/unit/*_test.c)
 FUZZ_TESTS  := $(wildcard tests/fuzz/*_fuzz.c)
@@ -201,7 +203,7 @@ coverage:
 
 # Every source on a line of its own, for tools/check/sources.sh.
 list-sources:
-	@printf '%s\n' $(KERNEL) arch/x86/asm_offsets.c $(RT) $(ROOT) $(VMM) $(SERIAL) $(SWITCH) $(DRV_LIB) $(PCI) $(BLOCK) $(VIRTIO_BLK) $(VIRTIO_NET)
+	@printf '%s\n' $(KERNEL) arch/x86/asm_offsets.c $(RT) $(ROOT) $(VMM) $(SERIAL) $(SWITCH) $(DRV_LIB) $(PCI) $(BLOCK) $(VIRTIO_BLK) $(VIRTIO_NET) $(E1000E)
 
 clean:
 	$(Q)for entry in $(B)/*; do [ "$$entry" = $(B)/guests ] || rm -rf "$$entry"; done
@@ -263,6 +265,7 @@ $(B)/switch.debug: $(call objs,$(SWITCH))
 $(B)/pci.debug: $(call objs,$(PCI))
 $(B)/virtio_blk.debug: $(call objs,$(VIRTIO_BLK) $(BLOCK) $(DRV_LIB))
 $(B)/virtio_net.debug: $(call objs,$(VIRTIO_NET) $(DRV_LIB))
+$(B)/e1000e.debug: $(call objs,$(E1000E) $(DRV_LIB))
 $(addprefix $(B)/,$(addsuffix .debug,root vmm serial switch $(DRIVERS))): vmm/rt/user.ld $(RT_OBJ)
 	$(call say,LINK,$@)$(LD) $(LDFLAGS) -T vmm/rt/user.ld -o $@ $(filter %.o,$^) -L/usr/lib/x86_64-linux-gnu $(LIBS)
 
@@ -363,5 +366,5 @@ $(B)/perf/kvm_host: tests/perf/kvm_host.c
 	@mkdir -p $(@D)
 	$(call say,CC,$<)$(CC) -std=gnu11 $(WARN) -O2 -static -o $@ $<
 
--include $(KERNEL_OBJ:.o=.d) $(RT_OBJ:.o=.d) $(patsubst %.o,%.d,$(call objs,$(ROOT) $(VMM) $(SERIAL) $(SWITCH) $(DRV_LIB) $(PCI) $(BLOCK) $(VIRTIO_BLK) $(VIRTIO_NET) $(USER_TESTS) $(MONITORS)))
+-include $(KERNEL_OBJ:.o=.d) $(RT_OBJ:.o=.d) $(patsubst %.o,%.d,$(call objs,$(ROOT) $(VMM) $(SERIAL) $(SWITCH) $(DRV_LIB) $(PCI) $(BLOCK) $(VIRTIO_BLK) $(VIRTIO_NET) $(E1000E) $(USER_TESTS) $(MONITORS)))
 -include $(B)/asm_offsets.d $(B)/cpu-model.d $(B)/perf/guest.c.d $(wildcard $(B)/tests/*/*.d)

@@ -90,23 +90,26 @@ def fetch(port, path):
     return None
 
 
-def test_a_web_server_in_a_guest_is_reached_from_outside_and_survives_its_switch(console):
+@pytest.mark.parametrize("card", ["virtio-net", "e1000e"])
+def test_a_web_server_in_a_guest_is_reached_from_outside_and_survives_driver_and_switch(console, tmp_path, card):
     port = free_port()
-    child = console(TREE / "examples/web.toml", "--direct", "--forward", f"{port}:80")
+    config = tmp_path / "web.toml"
+    config.write_text((TREE / "examples/web.toml").read_text().replace('kind = "virtio-net"', f'kind = "{card}"'))
+    child = console(config, "--direct", "--forward", f"{port}:80")
     prompt = log_in(child)
     child.ask("stty cols 250; ip addr add 10.0.2.15/24 dev eth0; ip link set eth0 up", prompt)
     child.ask("seq 200000 >/tmp/index.html; httpd -h /tmp", prompt)
     assert "bytes from 10.0.2.2" in child.ask("until ping -c 1 -W 2 10.0.2.2; do :; done", prompt)
     numbers = "".join(f"{n}\n" for n in range(1, 200001)).encode()
     assert fetch(port, "index.html") == numbers
-    for program in ("outside",):
-        child.send("\x010")
-        child.expect_exact(SHELL)
+    child.send("\x010")
+    child.expect_exact(SHELL)
+    for program in ("outside", "nic0"):
         assert "no such" not in child.ask(f"restart {program}", SHELL)
-        child.send("\x011")
-        child.sendline("")
-        child.expect_exact(prompt)
-        assert "bytes from 10.0.2.2" in child.ask("until ping -c 1 -W 2 10.0.2.2; do :; done", prompt)
-        assert fetch(port, "index.html") == numbers
+    child.send("\x011")
+    child.sendline("")
+    child.expect_exact(prompt)
+    assert "bytes from 10.0.2.2" in child.ask("until ping -c 1 -W 2 10.0.2.2; do :; done", prompt)
+    assert fetch(port, "index.html") == numbers
     child.sendline("poweroff -f")
     assert child.end() == 0
