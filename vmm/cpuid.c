@@ -13,6 +13,7 @@
 #include <x86/cr.h>
 #include <x86/msr.h>
 
+#include "hyperv.h"
 #include "pvcall.h"
 #include "pvclock.h"
 #include "steal.h"
@@ -193,7 +194,8 @@ static void timing_add(struct cpuid_model *m, const struct cpuid_config *cfg)
 			row_add(m, 0x15, 0, (struct cpuid_regs){ den, num, (uint32_t)cfg->apic_bus_hz, 0 });
 		row_add(m, 0x16, 0, (struct cpuid_regs){ tsc_khz / 1000, tsc_khz / 1000, 100, 0 });
 	}
-	row_add(m, LEAF_HYP_TIMING, 0, (struct cpuid_regs){ tsc_khz, bus_khz, 0, 0 });
+	if (m->paravirt != VM_PARAVIRT_HYPERV)
+		row_add(m, LEAF_HYP_TIMING, 0, (struct cpuid_regs){ tsc_khz, bus_khz, 0, 0 });
 }
 
 /*
@@ -210,11 +212,25 @@ static void kvm_add(struct cpuid_model *m)
 									PV_FEATURE_CLOCK_STABLE) });
 }
 
+/* TLFS, "Hypervisor CPUID Leaves".  The version is that of Windows Server 2016, which is old enough to promise little. */
+static void hyperv_add(struct cpuid_model *m)
+{
+	row_add(m, LEAF_HYP, 0, signature(LEAF_HYP + 6, "Microsoft Hv"));
+	row_add(m, LEAF_HYP + 1, 0, (struct cpuid_regs){ .eax = 0x31237648 });	/* "Hv#1" */
+	row_add(m, LEAF_HYP + 2, 0, (struct cpuid_regs){ 14393, 10u << 16, 0, 0 });
+	row_add(m, LEAF_HYP + 3, 0, (struct cpuid_regs){ HV_PRIVILEGES, 0, 0, HV_FEATURES });
+	row_add(m, LEAF_HYP + 4, 0, (struct cpuid_regs){ HV_RECOMMENDED, UINT32_MAX, 0, 0 });	/* spin for ever */
+	row_add(m, LEAF_HYP + 5, 0, (struct cpuid_regs){ VM_CPUS, VM_CPUS, 0, 0 });
+}
+
 static void hypervisor_add(struct cpuid_model *m)
 {
 	switch (m->paravirt) {
 	case VM_PARAVIRT_KVM:
 		kvm_add(m);
+		break;
+	case VM_PARAVIRT_HYPERV:
+		hyperv_add(m);
 		break;
 	default:
 		row_add(m, LEAF_HYP, 0, signature(LEAF_HYP_TIMING, "TrivetTrivet"));

@@ -62,6 +62,22 @@ enum vm_next exit_hlt(struct vcpu *v)
 	return v->page->inject & TV_EVENT_VALID ? VM_NEXT_RUN : VM_NEXT_HALT;
 }
 
+/* TLFS, "Hypercall Interface": input and result in RCX and RAX, outside 64-bit mode in EDX:EAX. */
+static enum vm_next hyperv_exit(struct vcpu *v, unsigned len)
+{
+	uint64_t *gpr = v->page->gpr;
+
+	if (v->page->cpl || !atomic_load(&v->vm->hv.guest_os))
+		return inject_ud(v);
+	if (insn_mode(v->page) == INSN_MODE_64) {
+		gpr[TV_RAX] = hyperv_call(v, gpr[TV_RCX]);
+	} else {
+		gpr[TV_RAX] = hyperv_call(v, (uint32_t)gpr[TV_RAX]);
+		gpr[TV_RDX] = 0;
+	}
+	return retire(v, len);
+}
+
 /* Number and arguments have the width of the mode that the CPU is in. */
 enum vm_next exit_hypercall(struct vcpu *v)
 {
@@ -72,6 +88,8 @@ enum vm_next exit_hypercall(struct vcpu *v)
 		return VM_NEXT_RUN;
 	if (v->vm->cpuid.paravirt == VM_PARAVIRT_NONE)
 		return inject_ud(v);
+	if (v->vm->cpuid.paravirt == VM_PARAVIRT_HYPERV)
+		return hyperv_exit(v, len);
 	mask = insn_mode(v->page) == INSN_MODE_64 ? UINT64_MAX : UINT32_MAX;
 	gpr[TV_RAX] = pvcall(v, gpr[TV_RAX] & mask, gpr[TV_RBX] & mask, gpr[TV_RCX] & mask) & mask;
 	return retire(v, len);

@@ -87,6 +87,8 @@ static void take_interrupt(struct vcpu *v)
 		v->page->inject = TV_EVENT(TV_EVENT_EXTINT, (unsigned)pending);
 		atomic_signal_fence(memory_order_seq_cst);	/* so that whoever goes on with this CPU sees it: inject_resume() */
 		lapic_accept(&v->lapic, pending);
+		if (unlikely(v->msr.hv.auto_eoi) && synic_auto_eoi(v, (unsigned)pending))
+			hyperv_eoi(v);
 	}
 	trace_count(&v->trace.injected);
 }

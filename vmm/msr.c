@@ -68,6 +68,7 @@ static void set_tsc_offset(struct vcpu *v, uint64_t offset)
 	v->page->dirty |= TV_REGS_TSC;
 	lapic_set_tsc_offset(&v->lapic, offset);
 	pvclock_update(v);
+	hyperv_tsc_changed(v);
 }
 
 static enum msr_result tsc_get(struct vcpu *v, uint32_t msr, uint64_t *val)
@@ -140,6 +141,16 @@ static enum msr_result deadline_set(struct vcpu *v, uint32_t msr, uint64_t val)
 	(void)msr;
 	lapic_tsc_deadline_write(&v->lapic, val);	/* which does nothing if there is no such mode */
 	return v->vm->cpuid.tsc_deadline ? MSR_OK : MSR_FAULT;
+}
+
+static enum msr_result hv_get(struct vcpu *v, uint32_t msr, uint64_t *val)
+{
+	return hyperv_get(v, msr, val) ? MSR_OK : MSR_FAULT;
+}
+
+static enum msr_result hv_set(struct vcpu *v, uint32_t msr, uint64_t val)
+{
+	return hyperv_set(v, msr, val) ? MSR_OK : MSR_FAULT;
 }
 
 static enum msr_result efer_get(struct vcpu *v, uint32_t msr, uint64_t *val)
@@ -340,6 +351,11 @@ static const struct msr_row rows[] = {
 	CONST(0x00000641, INTEL, 0),
 	BOTH(0x000006e0, 0x000006e0, ANY, deadline_get, deadline_set),		/* IA32_TSC_DEADLINE */
 	BOTH(0x00000800, 0x000008ff, ANY, x2apic_get, x2apic_set),
+	BOTH(0x40000000, 0x40000003, ANY, hv_get, hv_set),			/* Hyper-V: hyperv.h */
+	BOTH(0x40000020, 0x40000023, ANY, hv_get, hv_set),
+	BOTH(0x40000070, 0x40000073, ANY, hv_get, hv_set),
+	BOTH(0x40000080, 0x400000b7, ANY, hv_get, hv_set),
+	BOTH(0x40000100, 0x40000105, ANY, hv_get, hv_set),
 	BOTH(MSR_PV_WALL_CLOCK, MSR_PV_SYSTEM_TIME, ANY, pvclock_get, pvclock_set),
 	BOTH(MSR_PV_STEAL_TIME, MSR_PV_STEAL_TIME, ANY, steal_get, steal_set),
 	BOTH(0xc0000080, 0xc0000080, ANY, efer_get, efer_set),			/* EFER */
@@ -469,6 +485,7 @@ void msr_reset(struct vcpu *v, uint64_t tsc_offset)
 void msr_init(struct vcpu *v)
 {
 	v->msr.pv_wall_clock = v->msr.pv_system_time = v->msr.pv_steal_time = 0;
+	synic_reset(v);
 }
 
 /* The clock's pages are named anew, so that they are looked at again. */
@@ -480,7 +497,9 @@ bool msr_restore(void *dev, const void *state)
 	v->msr = *s;
 	v->msr.row = 0;
 	v->msr.pv_wall_clock = v->msr.pv_system_time = v->msr.pv_steal_time = 0;
+	v->msr.tsc_offset = s->tsc_offset;
 	set_tsc_offset(v, s->tsc_offset);
+	synic_restored(v);
 	if (v->vm->cpuid.paravirt != VM_PARAVIRT_KVM)
 		return true;
 	return pvclock_set(v, MSR_PV_WALL_CLOCK, s->pv_wall_clock) == MSR_OK &&

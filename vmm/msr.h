@@ -6,6 +6,7 @@
 #include <lib/base.h>
 
 #include "exit.h"
+#include "hyperv.h"
 
 /* Registers that only store what was written; msr.c says which MSR is which. */
 enum msr_slot {
@@ -22,6 +23,7 @@ struct msr_state {
 	uint64_t tsc_adjust;
 	uint64_t pv_wall_clock, pv_system_time;	/* as written, pvclock.h */
 	uint64_t pv_steal_time;		/* as written, steal.h */
+	struct hv_cpu hv;
 	unsigned row;			/* of the policy, that was looked at last */
 };
 

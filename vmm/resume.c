@@ -58,6 +58,7 @@ static void list(struct rows *r, struct vm *vm)
 
 	r->count = 0;
 	add(r, RECORD_START, 0, vm, &vm->start, sizeof(vm->start), start_restore);
+	add(r, RECORD_HYPERV, 0, vm, &vm->hv, sizeof(vm->hv), hyperv_restore);
 	for (unsigned i = 0; i < vm->cpu_count; i++) {
 		struct vcpu *v = vm->vcpu[i];
 

@@ -158,6 +158,8 @@ void vcpu_timers_run(struct vcpu *v, uint64_t now)
 {
 	if (lapic_deadline(&v->lapic) <= now)
 		lapic_timer_run(&v->lapic, now);
+	if (unlikely(v->msr.hv.next <= now))
+		synic_timers_run(v, now);
 	if (v->index == 0 && atomic_load_explicit(&v->vm->timer_next, memory_order_relaxed) <= now)
 		vm_timers_run(v->vm, now);
 	steal_update(v, now);
@@ -166,7 +168,7 @@ void vcpu_timers_run(struct vcpu *v, uint64_t now)
 /* When this thread must be back at the latest. */
 static uint64_t next_deadline(const struct vcpu *v)
 {
-	uint64_t deadline = lapic_deadline(&v->lapic);
+	uint64_t deadline = min_u64(lapic_deadline(&v->lapic), v->msr.hv.next);
 
 	if (v->index == 0)
 		deadline = min_u64(deadline, atomic_load_explicit(&v->vm->timer_next, memory_order_relaxed));

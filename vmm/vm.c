@@ -68,6 +68,7 @@ bool vm_init(struct vm *vm, const struct vm_setup *setup)
 	vm->start.tsc = clock_now();
 	vm->start.time = cfg->wall_seconds + (vm->start.tsc - cfg->wall_tsc) / vm->tsc_hz;
 	clock_rate_init(&vm->ns, vm->tsc_hz, 1000000000);
+	clock_rate_init(&vm->hv_rate, vm->tsc_hz, HV_TIME_HZ);
 	vm->memory = cfg->memory;
 	vm->cpu_count = 0;
 	atomic_store(&vm->timer_next, TIMER_NEVER);

@@ -50,6 +50,8 @@ struct vm {
 	uint64_t root_signal;			/* the bit to signal on it */
 	uint64_t tsc_hz;
 	struct clock_rate ns;			/* nanoseconds */
+	struct clock_rate hv_rate;		/* HV_TIME_HZ */
+	struct hv_vm hv;
 	struct start_state start;		/* when the VM was made: its system time 0 */
 	uint64_t features;			/* TV_FEAT_* of the machine */
 	uint64_t memory;			/* bytes of guest RAM */

@@ -42,6 +42,7 @@ enum record_kind {
 	RECORD_CPU    = 15,	/* struct vcpu_state           */
 	RECORD_HPET   = 16,	/* struct hpet_state           */
 	RECORD_AHCI   = 17,	/* struct ahci_state           */
+	RECORD_HYPERV = 18,	/* struct hv_vm                */
 };
 
 struct record_entry {

@@ -416,6 +416,13 @@ static void a_guest_finds_the_paravirtual_interface_that_was_chosen(void **state
 	assert_int_equal(query(0x40000000, 0).eax, 0x40000010);
 	assert_int_equal(query(0x40000100, 0).eax, 0);
 	assert_int_equal(query(0x40000101, 0).eax, 0);
+	cfg.paravirt = VM_PARAVIRT_HYPERV;
+	assert_null(rebuild(NULL));
+	assert_int_equal(query(0x40000000, 0).eax, 0x40000006);
+	assert_int_equal(query(0x40000001, 0).eax, 0x31237648);
+	assert_int_equal(query(0x40000003, 0).eax & (BIT(1) | BIT(9)), BIT(1) | BIT(9));
+	assert_int_equal(query(0x40000010, 0).eax, 0);
+	assert_int_equal(query(0x40000100, 0).eax, 0);
 }
 
 int main(void)
