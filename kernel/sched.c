@@ -270,6 +270,19 @@ void sched_destroy(struct sched *s)
 	sched_unbind(s);
 }
 
+/* Take the running context off the CPU for a higher one.  It goes on first of its priority, with the rest of its turn. */
+static void sched_preempt(struct cpu *c)
+{
+	struct sched *s = c->sched;
+	uint64_t turn_ends = timer_running(&c->slice) ? c->slice.at.key : TV_NEVER;
+
+	sched_charge(c);
+	s->turn = turn_ends > c->since && turn_ends != TV_NEVER ? turn_ends - c->since : 0;
+	c->sched = NULL;
+	sched_queue(c, s, turn_ends > c->since);
+	c->resched = false;
+}
+
 /* Put the best context on the CPU, if there is one. */
 static void sched_pick(struct cpu *c)
 {
@@ -280,11 +293,7 @@ static void sched_pick(struct cpu *c)
 	if (s && top <= s->priority)
 		return;
 	if (s) {
-		/* Preempted: it goes on first of its priority. */
-		sched_charge(c);
-		c->sched = NULL;
-		sched_queue(c, s, true);
-		c->resched = false;
+		sched_preempt(c);
 		top = sched_top(c);
 	}
 	if (top < 0)
@@ -297,9 +306,10 @@ static void sched_pick(struct cpu *c)
 	if (s->budget)
 		timer_start(&c->slice, c->since + refill_now(s, c->since));
 	else if (c->ready_map[top / 64] & BIT(top % 64))
-		timer_start(&c->slice, c->since + time_hz() / SCHED_SLICE_HZ);
+		timer_start(&c->slice, c->since + (s->turn ? s->turn : time_hz() / SCHED_SLICE_HZ));
 	else
 		timer_stop(&c->slice);
+	s->turn = 0;
 }
 
 /* Show the ports of @d to user mode, unless they are what it sees already. */

@@ -47,6 +47,7 @@ struct sched {
 	uint64_t consumed;		/* ticks used so far                                           */
 	uint64_t budget, period;	/* ticks; budget 0: no limit                                   */
 	uint64_t share;			/* of the CPU, which is promised to it; 0 without a budget     */
+	uint64_t turn;			/* ticks left of a turn among equals that was interrupted; 0: a new one begins */
 	struct refill refill[SCHED_REFILLS];	/* a ring in the order of time; amounts sum up to @budget */
 	struct timer refill_timer;
 };

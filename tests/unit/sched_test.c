@@ -93,6 +93,30 @@ static void equal_priorities_take_turns(void **state)
 	(void)call(TV_NTFN_SIGNAL, NROOT, 1);
 }
 
+/* Root interrupts them more often than a turn is long. */
+static void a_turn_ends_however_often_it_is_interrupted(void **state)
+{
+	struct thread *t[2];
+	unsigned ran[2] = { 0 };
+
+	(void)state;
+	make_ntfn();
+	for (unsigned i = 0; i < 2; i++)
+		t[i] = make_thread(T1 + i, TV_SEL_DOMAIN, S1 + i, 50);
+	for (unsigned i = 0; i < 200; i++) {
+		root_sleeps_until(fake_tsc + 3 * MS);
+		fake_time(fake_tsc + MS);
+		for (unsigned n = 0; n < 2; n++)
+			ran[n] += fake_current() == t[n];
+		fake_time(fake_tsc + 2 * MS);
+		assert_ptr_equal(fake_current()->domain, fake_root());
+		assert_ptr_not_equal(fake_current(), t[0]);
+		assert_ptr_not_equal(fake_current(), t[1]);
+	}
+	assert_in_range(ran[0], 90, 110);
+	assert_in_range(ran[1], 90, 110);
+}
+
 static void a_context_alone_is_not_interrupted(void **state)
 {
 	(void)state;
@@ -642,6 +666,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(the_highest_priority_runs_first, setup, teardown),
 		cmocka_unit_test_setup_teardown(equal_priorities_take_turns, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_turn_ends_however_often_it_is_interrupted, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_context_alone_is_not_interrupted, setup, teardown),
 		cmocka_unit_test_setup_teardown(parameters_are_bounded_by_the_source, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_budget_bounds_the_share_of_the_cpu, setup, teardown),
