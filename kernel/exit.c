@@ -26,8 +26,9 @@ enum tv_err exit_early(struct thread *t, struct vcpu *v, uint32_t kind)
 	struct tv_exit_page *p = v->page;
 	uint32_t groups = exit_groups(p, kind), keep = READ_ONCE(p->dirty);
 
+	/* A full barrier: who has found it set and sends no interrupt has written before whatever this kick is about. */
 	if (kind == TV_EXIT_KICK)
-		__atomic_store_n(&v->kick, 0, __ATOMIC_RELAXED);
+		(void)__atomic_exchange_n(&v->kick, 0, __ATOMIC_SEQ_CST);
 	if (keep & (TV_REGS_CR | TV_REGS_SEG))
 		keep |= TV_REGS_CODE;		/* a part of both */
 	vcpu_leave(t);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Hypercalls on threads. */
+#include <arch/irq.h>
 #include <kernel/cross.h>
 #include <kernel/domain.h>
 #include <kernel/hypercall.h>
@@ -130,7 +131,10 @@ enum tv_err hc_thread_bind(struct thread *t, struct user_frame *f)
 	if ((n->bound && n->bound != bound) || (bound->bound && bound->bound != n))
 		return TV_EBUSY;
 	WRITE_ONCE(bound->bound, n);
-	WRITE_ONCE(n->bound, bound);
+	__atomic_store_n(&n->bound, bound, __ATOMIC_SEQ_CST);
+	/* Whoever has signalled before knew of nobody whom to interrupt. */
+	if (bound->cpu != cpu_self()->arch.id)
+		irq_send_ipi(bound->cpu);
 	return TV_OK;
 }
 

@@ -1,26 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A model in Promela of how a signal fetches a thread out of its guest (kernel/notify.c, kernel/exit.c, kernel/thread.c): no kick is lost, also
- * while the thread moves to another CPU.
+ * A model in Promela of how signals fetch a thread out of its guest (kernel/notify.c, kernel/exit.c, kernel/thread.c): none is lost, also
+ * while the thread moves to another CPU, and although only one of them sends an interrupt.
  *
- * The thread's CPU looks at the word, then enters the guest, with interrupts off in between; it leaves the guest only by an interrupt. Whoever
- * signals sets the word, with a full barrier, then sends an interrupt to the CPU of which the thread is. It is an error when everything has come to
- * rest and the thread is still in the guest: Spin reports that as an invalid end state.
+ * The thread's CPU looks at the word, then enters the guest, with interrupts off in between; it leaves the guest only by an interrupt. The
+ * monitor takes the signals and runs the guest again, until it has got all. Whoever signals sets a bit of the word, with a full barrier; if the
+ * word was 0 before, it sends an interrupt to the CPU of which the thread is. It is an error when everything has come to rest and the thread is
+ * still in the guest: Spin reports that as an invalid end state.
  *
- * mutants: IF_PUBLISHED LOOK_EARLY WORD_LATE
+ * mutants: IF_PUBLISHED LOOK_EARLY WORD_LATE OLD_EARLY
  *
  *   IF_PUBLISHED   the signaller asks whether the thread runs its guest, which its CPU has said by a plain store: that may still wait in
  *                  the CPU's store buffer when the same CPU has read the word already
  *   LOOK_EARLY     the thread looks at the word with interrupts on
  *   WORD_LATE      the signaller reads the thread's CPU before it sets the word
+ *   OLD_EARLY      the signaller looks whether the word is 0 before it sets its bit, not by the same instruction
  */
 #define CPUS 2
+#define ALL  3			/* the bits of both signallers */
 
-bool word;			/* notification.word is not 0                            */
+byte word;			/* notification.word                                     */
+byte got;			/* what the monitor has taken                            */
 byte home = 0;			/* thread.cpu                                            */
 bool irq[CPUS];			/* an interrupt is pending                               */
 bool asked[CPUS];		/* cpu.asked: to give the thread to CPU 1                */
-bool back;			/* the thread has returned to its monitor                */
 bool published;			/* thread.cont, as others see it                         */
 bool stored;			/* the store that has not left the buffer yet            */
 
@@ -37,13 +40,14 @@ inline take_irq(me)
 proctype cpu(byte me)
 {
 end:	do
-	:: back -> break
+	:: got == ALL -> break
 	:: irq[me] -> take_irq(me)
-	:: home == me && !back && !irq[me] ->
+	:: home == me && got != ALL && !irq[me] ->
 		stored = true;			/* "I run" */
 		/* The look, and the entry: no interrupt is taken in between. */
 		if
-		:: word -> back = true
+		:: word != 0 ->
+			d_step { got = got | word; word = 0 }	/* back in the monitor, which polls */
 		:: else ->
 #ifdef LOOK_EARLY
 			if
@@ -65,25 +69,35 @@ end:	do
 	od
 }
 
-proctype signaller()
+proctype signaller(byte mine)
 {
-	byte where;
+	byte where, old;
 
+#ifdef OLD_EARLY
+	old = word;
+	word = word | mine;
+	where = home;
+#else
 #ifdef WORD_LATE
 	where = home;
-	word = true;
+	d_step { old = word; word = word | mine }
 #else
-	word = true;			/* a locked instruction: seen by all before the next line */
+	d_step { old = word; word = word | mine };	/* a locked instruction: seen by all before the next line */
 	where = home;
 #endif
-#ifdef IF_PUBLISHED
-	if
-	:: published -> irq[where] = true
-	:: else
-	fi
-#else
-	irq[where] = true
 #endif
+	if
+	:: old != 0
+	:: else ->
+#ifdef IF_PUBLISHED
+		if
+		:: published -> irq[where] = true
+		:: else
+		fi
+#else
+		irq[where] = true
+#endif
+	fi
 }
 
 /* thread_migrate(), at any time or never. */
@@ -92,7 +106,7 @@ proctype mover()
 end:	if
 	:: true -> asked[0] = true; irq[0] = true;
 		do
-		:: !asked[0] || back -> break
+		:: !asked[0] || got == ALL -> break
 		od
 	:: true
 	fi
@@ -101,6 +115,6 @@ end:	if
 init
 {
 	atomic {
-		run cpu(0); run cpu(1); run buffer(); run signaller(); run mover()
+		run cpu(0); run cpu(1); run buffer(); run signaller(1); run signaller(2); run mover()
 	}
 }

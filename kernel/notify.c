@@ -53,18 +53,19 @@ static bool notify_wake(struct notification *n)
 
 void notify_signal(struct notification *n, uint64_t bits)
 {
+	/* Who waits is in the list before it looks at the word for the last time: one of both sees the other. */
+	bool sent = __atomic_fetch_or(&n->word, bits, __ATOMIC_SEQ_CST) != 0;
 	struct thread *t;
 
-	/* Who waits is in the list before it looks at the word for the last time: one of both sees the other. */
-	__atomic_fetch_or(&n->word, bits, __ATOMIC_SEQ_CST);
 	if (READ_ONCE(n->waiters.next) != &n->waiters && notify_wake(n))
 		return;
 	/*
 	 * On this CPU the loop of vcpu_run looks before it enters the guest again.  On another CPU the interrupt is sent whatever the thread
-	 * does: the loop makes no full barrier, so that what it has published about itself might not be seen here.
+	 * does: the loop makes no full barrier, so that what it has published about itself might not be seen here.  But one is enough until the
+	 * signals are taken: else whoever signals without end would keep that CPU from doing anything else.
 	 */
 	t = READ_ONCE(n->bound);
-	if (t && READ_ONCE(t->cpu) != cpu_self()->arch.id)
+	if (!sent && t && READ_ONCE(t->cpu) != cpu_self()->arch.id)
 		irq_send_ipi(READ_ONCE(t->cpu));
 }
 

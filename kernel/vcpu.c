@@ -61,12 +61,11 @@ enum tv_err vcpu_take(struct thread *t, struct vcpu *v)
 /* Make vcpu_run on @v return at once, now or the next time. */
 void vcpu_kick(struct vcpu *v)
 {
-	struct thread *t;
+	bool sent = __atomic_exchange_n(&v->kick, 1, __ATOMIC_SEQ_CST);
+	struct thread *t = READ_ONCE(v->owner);
 
-	__atomic_store_n(&v->kick, 1, __ATOMIC_SEQ_CST);
 	/* On this CPU the loop looks before it enters the guest again; for others see notify_signal(). */
-	t = READ_ONCE(v->owner);
-	if (t && READ_ONCE(t->cpu) != cpu_self()->arch.id)
+	if (!sent && t && READ_ONCE(t->cpu) != cpu_self()->arch.id)
 		irq_send_ipi(READ_ONCE(t->cpu));
 }
 

@@ -213,6 +213,15 @@ static void a_kick_is_sticky_and_counts_once(void **state)
 	thread.cpu = 1;
 	vcpu_kick(&vcpu);
 	assert_int_equal(world.ipis, 1);
+	/* Once, until it has come. */
+	vcpu_kick(&vcpu);
+	assert_int_equal(world.ipis, 1);
+	thread.cpu = 0;
+	assert_int_equal(vcpu_run(&thread, &vcpu, TV_NEVER), TV_OK);
+	assert_int_equal(page.kind, TV_EXIT_KICK);
+	thread.cpu = 1;
+	vcpu_kick(&vcpu);
+	assert_int_equal(world.ipis, 2);
 }
 
 static void a_deadline_in_the_past_enters_nothing(void **state)
