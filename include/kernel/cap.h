@@ -85,8 +85,8 @@ extern struct spinlock derivation_lock;
 struct work {
 	int left;
 };
-#define WORK_CHUNK	512	/* page-table entries, or ...  */
-#define WORK_NODE	16	/* ... 32 nodes at this price  */
+#define WORK_CHUNK	128	/* page-table entries, or ...  */
+#define WORK_NODE	4	/* ... 32 nodes at this price  */
 static inline bool work_left(const struct work *w) { return w->left > 0; }
 static inline void work_spend(struct work *w, unsigned units) { w->left -= (int)units; }
 
