@@ -139,7 +139,7 @@ help:
 	@echo 'make soak      run the isolation tests over and over (SOAK_SECONDS=3600)'
 	@echo 'make bench     print the measurements, and keep them in $(B)/bench.json (T=part ...)'
 	@echo 'make bench-compare BASE=commit  how the price of VM exits has changed since (PERCENT=n: fail beyond)'
-	@echo 'make bench-plot draw $(B)/bench.json as $(B)/bench.svg'
+	@echo 'make bench-plot draw $(B)/bench.json as $(B)/bench.svg and $(B)/bench-late.svg'
 	@echo 'make bench-kvm print what VM exits cost under Trivet and under Linux KVM'
 	@echo 'make bench-vmx the same on the emulated Intel CPU'
 	@echo 'make bench-profile print where the instructions of an exit go (T=event ...)'
@@ -165,7 +165,7 @@ test: all tests
 test-matrix: all
 	$(Q)nice $(PYTHON) tests/matrix.py --cells '$(CELLS)' --jobs $(or $(JOBS),1)
 
-bench: all $(B)/perf/entry.bin $(B)/perf/guest.bin $(B)/perf/kvm_host
+bench: all $(B)/perf/entry.bin $(B)/perf/guest.bin $(B)/perf/kvm_host $$(USER)
 	$(Q)$(PYTHON) tools/bench.py --json $(B)/bench.json $(T)
 
 bench-kvm: all $(B)/perf/guest.bin $(B)/perf/kvm_host
@@ -175,7 +175,7 @@ bench-compare: all $(B)/perf/guest.bin
 	$(Q)$(PYTHON) tools/bench_compare.py '$(BASE)' $(PERCENT)
 
 bench-plot:
-	$(Q)$(PYTHON) tools/bench_plot.py $(B)/bench.json $(B)/bench.svg
+	$(Q)$(PYTHON) tools/bench_plot.py $(B)/bench.json $(B)/bench.svg $(B)/bench-late.svg
 
 bench-profile: all $(B)/perf/guest.bin $(B)/perf/profile.so
 	$(Q)$(PYTHON) tools/bench_profile.py $(T)

@@ -84,9 +84,10 @@ def new_session(plan, wish, platform, work, sink, on_line):
     return Session(command, sink, on_line)
 
 
-def run(kind, path, platform, log, seconds, words=""):
-    """[(outcome, name, detail)] of one test; everything it printed goes to the file @log.  @words: more for the hypervisor's command line."""
-    wish = wishes(path)
+def run(kind, path, platform, log, seconds, words="", change=()):
+    """[(outcome, name, detail)] of one test; everything it printed goes to the file @log.  @words: more for the hypervisor's command line;
+    @change: wishes other than the source's."""
+    wish = {**wishes(path), **dict(change)}
     wish["cmdline"] = f"{wish.get('cmdline', '')} {words}".strip()
     if reason := not_here(wish, platform):
         return [("skip", path.stem, reason)]

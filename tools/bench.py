@@ -8,7 +8,7 @@ one tick is one instruction, so the result does not depend on the host.  init pr
 For the counter at the kernel's entry the same machine is started a second time with the kernel's first instructions replaced by
 ones that print it (tests/perf/entry.asm).
 
-	tools/bench.py [--json FILE] [PART ...]		parts: sizes exits boot boot-vmx prompt memory; none: all
+	tools/bench.py [--json FILE] [PART ...]		parts: sizes exits boot boot-vmx prompt memory vms smp; none: all
 
 Status 1: something could not be measured; then FILE is not written."""
 import argparse
@@ -25,6 +25,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import bench_exits  # noqa: E402
 import bench_report  # noqa: E402
+import bench_vms  # noqa: E402
 from trivetlib import bochs, bundle, config, filetype, image, layout, machine  # noqa: E402
 from trivetlib.problem import Problem  # noqa: E402
 from trivetlib.session import Session, Status  # noqa: E402
@@ -226,7 +227,8 @@ def memory_per_vm(work):
             report.put("vm.kernel_memory", int(match[1]), " ".join(line.split()))
 
 
-PARTS = {"sizes": sizes, "exits": exits, "boot": boot_ticks, "boot-vmx": boot_vmx, "prompt": wall_time, "memory": memory_per_vm}
+PARTS = {"sizes": sizes, "exits": exits, "boot": boot_ticks, "boot-vmx": boot_vmx, "prompt": wall_time, "memory": memory_per_vm,
+         "vms": functools.partial(bench_vms.cycles, report), "smp": functools.partial(bench_vms.smp, report)}
 
 
 def main():

@@ -30,6 +30,10 @@ class Report:
     def put_exit(self, event, who, statistics):
         self.data["exits"].setdefault(event, {})[who] = statistics
 
+    def put_table(self, name, rows):
+        """Rows of numbers, for plots; not printed."""
+        self.data.setdefault("tables", {})[name] = rows
+
     def write(self, path):
         path.write_text(json.dumps(self.data, indent=1) + "\n")
 
