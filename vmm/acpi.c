@@ -83,7 +83,6 @@ _Static_assert(sizeof(struct fadt) == 276, "ACPI");
 #define FADT_WBINVD		BIT(0)
 #define FADT_PROC_C1		BIT(2)
 #define FADT_SLP_BUTTON		BIT(5)	/* there is none */
-#define FADT_FIX_RTC		BIT(6)	/* RTC wake is not supported by fixed hardware */
 #define FADT_TMR_VAL_EXT	BIT(8)
 #define FADT_RESET_REG_SUP	BIT(10)
 #define BOOT_LEGACY_DEVICES	BIT(0)
@@ -103,6 +102,7 @@ struct PACKED facs {
 	uint8_t version, reserved[31];
 };
 _Static_assert(sizeof(struct facs) == 64, "ACPI");
+_Static_assert(ACPI_WAKING_VECTOR == FACS_ALIGN + offsetof(struct facs, waking_vector), "it is the first table behind the RSDP");
 
 struct PACKED madt {
 	struct table_header h;
@@ -209,13 +209,25 @@ static struct gas gas_io(unsigned port, unsigned bytes, uint8_t access)
 	return (struct gas){ GAS_IO, (uint8_t)(bytes * 8), 0, access, port };
 }
 
-static uint64_t dsdt_add(struct writer *w)
+/* A name that nobody looks for instead of \_S3, in the @size bytes of the DSDT at @aml. */
+static void suspend_hide(uint8_t *aml, uint64_t size)
+{
+	for (uint64_t i = 0; i + 4 <= size; i++)
+		if (!__builtin_memcmp(aml + i, "_S3_", 4))
+			aml[i + 3] = 'X';
+	aml[offsetof(struct table_header, checksum)] = 0;
+	aml[offsetof(struct table_header, checksum)] = checksum(aml, size);
+}
+
+static uint64_t dsdt_add(struct writer *w, const struct acpi_config *cfg)
 {
 	void *p = take(w, sizeof(dsdt_aml), TABLE_ALIGN);
 
 	if (!p)
 		return 0;
 	__builtin_memcpy(p, dsdt_aml, sizeof(dsdt_aml));	/* checksum by iasl */
+	if (!cfg->suspend)
+		suspend_hide(p, sizeof(dsdt_aml));
 	return gpa_of(w, p);
 }
 
@@ -256,7 +268,7 @@ static uint64_t fadt_add(struct writer *w, uint64_t facs, uint64_t dsdt)
 	f->p_lvl3_lat = P_LVL3_NONE;
 	f->century = RTC_CENTURY;
 	f->iapc_boot_arch = BOOT_LEGACY_DEVICES | BOOT_NO_VGA | BOOT_NO_ASPM;
-	f->flags = (uint32_t)(FADT_WBINVD | FADT_PROC_C1 | FADT_SLP_BUTTON | FADT_FIX_RTC | FADT_TMR_VAL_EXT |
+	f->flags = (uint32_t)(FADT_WBINVD | FADT_PROC_C1 | FADT_SLP_BUTTON | FADT_TMR_VAL_EXT |
 			      FADT_RESET_REG_SUP);
 	f->reset_reg = gas_io(RESET_PORT, 1, GAS_BYTE);
 	f->reset_value = RESET_VALUE;
@@ -353,7 +365,7 @@ uint64_t acpi_build(uint8_t *buf, uint64_t size, uint64_t gpa, const struct acpi
 	if (!r)
 		return 0;
 	facs = facs_add(&w);
-	dsdt = dsdt_add(&w);
+	dsdt = dsdt_add(&w, cfg);
 	table[count++] = fadt_add(&w, facs, dsdt);
 	table[count++] = madt_add(&w, cfg);
 	table[count++] = mcfg_add(&w);

@@ -8,6 +8,7 @@
 struct acpi_config {
 	unsigned cpu_count;		/* APIC IDs 0 ... cpu_count - 1 */
 	unsigned ioapic_id;
+	bool suspend;			/* the machine can be suspended to memory */
 };
 
 /*
@@ -15,6 +16,9 @@ struct acpi_config {
  * operating system searches the RSDP), the RSDP first.  Returns the bytes used; 0: @size is too small.
  */
 uint64_t acpi_build(uint8_t *buf, uint64_t size, uint64_t gpa, const struct acpi_config *cfg) MUST_USE;
+
+/* Offset of the FACS' waking vector in what acpi_build() makes: 32 bits, the guest's. */
+#define ACPI_WAKING_VECTOR	(64u + 12u)
 
 /* Names of the files by which firmware gets the tables and the script that tells it how to place them. */
 #define ACPI_FILE_RSDP		"etc/acpi/rsdp"

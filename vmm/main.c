@@ -289,7 +289,7 @@ static bool threads_start(const struct vm_config *c)
 /* ACPI tables, and what a BIOS leaves in low memory.  0: they do not fit, which the layout excludes. */
 static uint64_t firmware_place(void)
 {
-	const struct acpi_config acpi = { .cpu_count = vm.cpu_count, .ioapic_id = vm.board.ioapic.s.id };
+	const struct acpi_config acpi = { .cpu_count = vm.cpu_count, .ioapic_id = vm.board.ioapic.s.id, .suspend = true };
 	uint8_t *tables = gmem_at(&vm.mem, (gpa_t){ LAYOUT_ACPI }, LAYOUT_ACPI_SIZE, true);
 
 	if (!tables || !acpi_build(tables, LAYOUT_ACPI_SIZE, LAYOUT_ACPI, &acpi) || !legacy_memory(&vm.mem))
@@ -449,6 +449,7 @@ static bool machine_make(struct setup *s)
 	if (!memory_map(s) || !disks_map(s) || !ports_find(s) || !vm_init(&vm, &machine) || !vm_virtio_init(&vm, &machine) ||
 	    !vm_devices_init(&vm, &machine) || !vcpus_make(s))
 		return false;
+	vm.can_suspend = !s->config->firmware_size;
 	atomic_store(&vm.shared->status.state, VM_STATE_LOADING);
 	if (s->again)
 		return guest_resume(s);

@@ -11,6 +11,7 @@
 #include <x86/cr.h>
 
 #include "inject.h"
+#include "suspend.h"
 #include "upcall.h"
 #include "vcpu.h"
 #include "vm.h"
@@ -41,6 +42,9 @@ bool mp_events(struct vcpu *v)
 {
 	uint32_t events;
 
+	suspend_events(v);
+	if (v->s.mp == MP_ASLEEP)
+		return false;
 	if (lapic_events(&v->lapic) & LAPIC_EV_INIT) {
 		take_init(v);
 		if (vm_stopped(v->vm))
@@ -84,7 +88,7 @@ static uint32_t wakes_by(const struct vcpu *v)
 {
 	if (v->s.mp == MP_WAIT_SIPI)
 		return LAPIC_EV_INIT | LAPIC_EV_SIPI;
-	if (v->page->rflags & RFLAGS_IF)
+	if (v->s.mp == MP_ASLEEP || v->page->rflags & RFLAGS_IF)
 		return 0;
 	return LAPIC_EV_INIT | (v->page->shadow & TV_SHADOW_NMI ? 0 : LAPIC_EV_NMI);
 }

@@ -16,7 +16,7 @@
 struct vcpu;
 struct vm;
 
-enum mp_state { MP_RUNNING, MP_WAIT_SIPI };
+enum mp_state { MP_RUNNING, MP_WAIT_SIPI, MP_ASLEEP };	/* MP_ASLEEP: the first CPU, see suspend.h */
 
 /*
  * Take INIT and SIPI, if they came.  True: the CPU executes instructions (or would, if it were not halted); false: it waits

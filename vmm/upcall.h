@@ -33,6 +33,13 @@ void vm_dev_unlock(struct vm *vm);
 /* The guest asked for soft-off (ACPI S5). */
 void vm_poweroff(struct vm *vm);
 
+/*
+ * The guest asked to be suspended to memory (ACPI S3).  False: this one cannot be.  Then vm_wake() follows, when something happens
+ * that shall wake it, perhaps before this returns to the guest.
+ */
+bool vm_sleep(struct vm *vm);
+void vm_wake(struct vm *vm);
+
 /* The guest asked for a reset: port 0xCF9, port 0x92 or the keyboard controller. */
 void vm_reset(struct vm *vm);
 

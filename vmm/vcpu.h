@@ -43,6 +43,7 @@ struct vcpu {
 	_Atomic uint64_t woken;		/* TSC of the first signal since it went away, 0: none       */
 	_Atomic uint32_t dump;		/* write the registers into the log when there is time       */
 	_Atomic uint32_t wakes_by;	/* LAPIC_EV_*: see mp.c                                      */
+	_Atomic uint32_t suspended;	/* value of vm->suspends when it was powered down last       */
 	bool rests;			/* counted in vm->resting                                    */
 	struct vcpu_state s;		/* @halted: HLT, and nothing has been delivered since        */
 	uint32_t decode_groups;		/* register groups needed to find out an instruction's length, 0: exits tell it */

@@ -42,6 +42,8 @@ struct vm {
 	unsigned cpu_count;
 	struct lock dump_lock;			/* the registers of one CPU stay together in the log        */
 	_Atomic uint64_t resting;		/* CPUs that only an NMI, INIT or SIPI could wake: see mp.c */
+	_Atomic uint32_t suspends, wakes;	/* see suspend.c                                            */
+	bool can_suspend;
 	_Atomic uint32_t ended;			/* CPUs whose threads have left their loops                 */
 
 	struct vm_shared *shared;

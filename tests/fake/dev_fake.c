@@ -40,6 +40,17 @@ void vm_poweroff(struct vm *vm)
 	vm->poweroffs++;
 }
 
+bool vm_sleep(struct vm *vm)
+{
+	vm->sleeps++;
+	return vm->can_sleep;
+}
+
+void vm_wake(struct vm *vm)
+{
+	vm->wakes++;
+}
+
 void vm_reset(struct vm *vm)
 {
 	vm->resets++;

@@ -22,6 +22,8 @@ struct vcpu {
 struct vm {
 	unsigned timers_changed, poweroffs, resets, unclaimed;
 	unsigned debug_exits, panicked;
+	unsigned sleeps, wakes;
+	bool can_sleep;
 	uint32_t debug_code;
 	uint64_t unclaimed_addr, unclaimed_val;
 	unsigned unclaimed_size;

@@ -42,6 +42,8 @@ static void check(bool ok)
 void vcpu_notify(struct vcpu *v) { v->notified = true; }
 void vm_timers_changed(struct vm *v) { (void)v; }
 void vm_poweroff(struct vm *v) { (void)v; }
+bool vm_sleep(struct vm *v) { (void)v; return true; }
+void vm_wake(struct vm *v) { (void)v; }
 void vm_reset(struct vm *v) { (void)v; }
 void vm_uart_rx_space(struct vm *v, unsigned port) { (void)v; check(port < 2); }
 

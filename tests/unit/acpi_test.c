@@ -119,6 +119,22 @@ static void the_dsdt_has_its_own_right_sum_and_the_sleep_type_of_the_hardware(vo
 	assert_int_equal(s5[8], PM_S5_TYPE);
 }
 
+static void only_a_machine_that_can_be_suspended_says_so(void **state)
+{
+	const uint8_t *d = at(word(table("FACP") + 140, 8)), *s3;
+
+	assert_null(memmem(d, word(d + 4, 4), "_S3_", 4));
+	memset(area, 0, sizeof(area));
+	assert_true(acpi_build(area, sizeof(area), LAYOUT_ACPI, &(struct acpi_config){ .cpu_count = 1, .suspend = true }));
+	d = at(word(table("FACP") + 140, 8));
+	s3 = memmem(d, word(d + 4, 4), "_S3_", 4);
+	assert_non_null(s3);
+	assert_int_equal(s3[7], 1);			/* OneOp, the value of PM_S3_TYPE */
+	assert_int_equal(sum(d, word(d + 4, 4)), 0);
+	assert_ptr_equal(at(word(table("FACP") + 36, 4)) + 12, area + ACPI_WAKING_VECTOR);
+	assert_int_equal(setup(state), 0);
+}
+
 static void the_madt_lists_every_cpu_once_the_ioapic_and_the_two_moved_interrupts(void **state)
 {
 	const uint8_t *m = table("APIC"), *end = m + word(m + 4, 4);
@@ -207,6 +223,7 @@ int main(void)
 		cmocka_unit_test_setup(the_rsdp_is_the_first_thing_in_the_area_and_both_its_sums_are_right, setup),
 		cmocka_unit_test_setup(the_fadt_describes_the_power_management_block_that_exists, setup),
 		cmocka_unit_test_setup(the_dsdt_has_its_own_right_sum_and_the_sleep_type_of_the_hardware, setup),
+		cmocka_unit_test_setup(only_a_machine_that_can_be_suspended_says_so, setup),
 		cmocka_unit_test_setup(the_madt_lists_every_cpu_once_the_ioapic_and_the_two_moved_interrupts, setup),
 		cmocka_unit_test_setup(the_mcfg_names_the_configuration_space_of_the_host_bridge, setup),
 		cmocka_unit_test_setup(the_hpet_table_says_what_the_registers_say, setup),

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How the CPUs of a VM begin and rest: INIT, SIPI, and the end of a VM whose CPUs all sleep for ever. */
-/* sources: tests/fake/vm_rig.c vmm/bus.c vmm/console.c vmm/cpu_feature.c vmm/cpu_model.c vmm/cpuid.c vmm/cr.c vmm/dev/board.c vmm/dev/hpet.c vmm/dev/i8042.c vmm/dev/ioapic.c vmm/dev/lapic.c vmm/dev/lapic_ipi.c vmm/dev/lapic_irq.c vmm/dev/lapic_timer.c vmm/dev/misc.c vmm/dev/pci.c vmm/dev/pci_cfg.c vmm/dev/pic.c vmm/dev/pit.c vmm/dev/pm.c vmm/dev/rtc.c vmm/dev/uart.c vmm/emulate.c vmm/exit.c vmm/exit_cpu.c vmm/gmem.c vmm/gwalk.c vmm/hyperv.c vmm/inject.c vmm/insn.c vmm/insn_alu.c vmm/insn_exec.c vmm/insn_fetch.c vmm/insn_mem.c vmm/insn_operand.c vmm/insn_seg.c vmm/insn_stack.c vmm/insn_string.c vmm/insn_table.c vmm/irqchip.c vmm/lock.c vmm/log.c vmm/mmio.c vmm/mp.c vmm/msr.c vmm/pio.c vmm/pvcall.c vmm/pvclock.c vmm/retire.c vmm/rt/fmt.c vmm/rt/log.c vmm/steal.c vmm/synic.c vmm/timer.c vmm/trace.c vmm/vcpu.c vmm/vector.c vmm/vm.c */
+/* sources: tests/fake/vm_rig.c vmm/bus.c vmm/console.c vmm/cpu_feature.c vmm/cpu_model.c vmm/cpuid.c vmm/cr.c vmm/dev/board.c vmm/dev/hpet.c vmm/dev/i8042.c vmm/dev/ioapic.c vmm/dev/lapic.c vmm/dev/lapic_ipi.c vmm/dev/lapic_irq.c vmm/dev/lapic_timer.c vmm/dev/misc.c vmm/dev/pci.c vmm/dev/pci_cfg.c vmm/dev/pic.c vmm/dev/pit.c vmm/dev/pm.c vmm/dev/rtc.c vmm/dev/uart.c vmm/emulate.c vmm/exit.c vmm/exit_cpu.c vmm/gmem.c vmm/gwalk.c vmm/hyperv.c vmm/inject.c vmm/insn.c vmm/insn_alu.c vmm/insn_exec.c vmm/insn_fetch.c vmm/insn_mem.c vmm/insn_operand.c vmm/insn_seg.c vmm/insn_stack.c vmm/insn_string.c vmm/insn_table.c vmm/irqchip.c vmm/lock.c vmm/log.c vmm/mmio.c vmm/mp.c vmm/msr.c vmm/pio.c vmm/pvcall.c vmm/pvclock.c vmm/retire.c vmm/rt/fmt.c vmm/rt/log.c vmm/steal.c vmm/suspend.c vmm/synic.c vmm/timer.c vmm/trace.c vmm/vcpu.c vmm/vector.c vmm/vm.c */
 #include "mp.h"
 
 #include <x86/cr.h>
 #include <x86/msr.h>
 
+#include "acpi.h"
+#include "layout.h"
 #include "pvcall.h"
 #include "pvclock.h"
+#include "upcall.h"
 #include "vm_rig.h"
 
 #define CPUS	3u
@@ -54,6 +57,57 @@ static void a_cpu_waits_for_a_sipi_and_begins_at_its_page(void **state)
 	assert_true(inject_prepare(&other[1]));
 	assert_int_equal(page[1].inject, TV_EVENT(TV_EVENT_NMI, EXC_NMI));
 	assert_false(mp_events(&other[2]));
+}
+
+/* The guest's FACS says where it wants to begin after a suspend. */
+static void waking_vector(uint32_t vector)
+{
+	assert_true(gmem_write(&rig_vm.mem, (gpa_t){ LAYOUT_ACPI + ACPI_WAKING_VECTOR }, &vector, sizeof(vector)));
+}
+
+static void a_suspend_resets_every_cpu_and_the_first_one_wakes_at_the_waking_vector(void **state)
+{
+	(void)state;
+	assert_false(vm_sleep(&rig_vm));		/* with firmware it is not for the monitor to do */
+	rig_vm.can_suspend = true;
+	waking_vector(0x12345);
+	send(1, APIC_SIPI, 0x9a);
+	assert_true(mp_events(&other[1]));
+	rig_page.gpr[TV_RBX] = 77;
+	assert_true(vm_sleep(&rig_vm));
+	assert_false(mp_events(&rig_cpu));
+	assert_int_equal(rig_page.gpr[TV_RBX], 0);
+	vm_wake(&rig_vm);
+	assert_false(mp_events(&rig_cpu));		/* not before the others are down as well */
+	assert_true(mp_rest(&rig_cpu));			/* and that is not being dead */
+	assert_false(mp_events(&other[1]));
+	assert_false(mp_events(&other[2]));
+	assert_true(mp_events(&rig_cpu));
+	assert_int_equal(rig_page.rip, 5);
+	assert_int_equal(rig_page.seg[TV_CS].sel, 0x1234);
+	assert_int_equal(rig_page.seg[TV_CS].base, 0x12340);
+	assert_int_equal(rig_page.cr0, CR0_ET);
+	send(1, APIC_SIPI, 0x8);
+	assert_true(mp_events(&other[1]));
+	assert_true(mp_events(&rig_cpu));
+	assert_false(vm_stopped(&rig_vm));
+}
+
+static void waking_up_at_no_address_is_a_reset(void **state)
+{
+	static const uint32_t bad[] = { 0, 0x100000, UINT32_MAX };
+
+	for (unsigned i = 0; i < ARRAY_LEN(bad); i++) {
+		assert_int_equal(setup(state), 0);
+		rig_vm.can_suspend = true;
+		waking_vector(bad[i]);
+		assert_true(vm_sleep(&rig_vm));
+		vm_wake(&rig_vm);
+		assert_false(mp_events(&other[1]));
+		assert_false(mp_events(&other[2]));
+		assert_false(mp_events(&rig_cpu));
+		assert_int_equal(vm_exit_code(&rig_vm), VM_EXIT_RESET);
+	}
 }
 
 static void only_the_first_sipi_after_an_init_counts(void **state)
@@ -292,6 +346,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(a_cpu_waits_for_a_sipi_and_begins_at_its_page, setup),
+		cmocka_unit_test_setup(a_suspend_resets_every_cpu_and_the_first_one_wakes_at_the_waking_vector, setup),
+		cmocka_unit_test_setup(waking_up_at_no_address_is_a_reset, setup),
 		cmocka_unit_test_setup(only_the_first_sipi_after_an_init_counts, setup),
 		cmocka_unit_test_setup(an_init_resets_what_it_should_and_nothing_else, setup),
 		cmocka_unit_test_setup(an_init_of_the_first_cpu_resets_the_machine, setup),

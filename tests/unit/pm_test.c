@@ -114,7 +114,7 @@ static void only_existing_events_can_be_enabled(void **state)
 {
 	(void)state;
 	out(PM1A_EVT + 2, 2, 0xffff);
-	assert_int_equal(in(PM1A_EVT + 2, 2), 0x521);	/* RTC, too, although nothing ever sets it */
+	assert_int_equal(in(PM1A_EVT + 2, 2), 0x521);	/* RTC, too */
 }
 
 static void soft_off_needs_its_type_and_the_enable_bit(void **state)
@@ -131,6 +131,29 @@ static void soft_off_needs_its_type_and_the_enable_bit(void **state)
 	out(PM1A_CNT, 2, PM_S5_TYPE << 10);	/* the two halves of the register one after the other */
 	out(PM1A_CNT + 1, 1, PM_S5_TYPE << 2 | 0x20);
 	assert_int_equal(vm.poweroffs, 3);
+}
+
+static void suspend_ends_with_an_event_that_is_enabled(void **state)
+{
+	(void)state;
+	out(PM1A_CNT, 2, PM_S3_TYPE << 10 | 0x2000);
+	assert_int_equal(vm.sleeps, 1);			/* refused: nothing to wake */
+	out(PM1A_EVT + 2, 2, 0x400);
+	pm_rtc_alarm(&pm);
+	assert_int_equal(vm.wakes, 0);
+	out(PM1A_EVT, 2, 0x400);
+	vm.can_sleep = true;
+	out(PM1A_CNT, 2, PM_S3_TYPE << 10 | 0x2000);
+	assert_int_equal(vm.sleeps, 2);
+	pm_power_button(&pm);				/* not enabled */
+	assert_int_equal(vm.wakes, 0);
+	pm_rtc_alarm(&pm);
+	assert_int_equal(vm.wakes, 1);
+	assert_int_equal(in(PM1A_EVT, 2), 0x8500);	/* awake, by the alarm; and the button was pressed */
+	pm_rtc_alarm(&pm);
+	assert_int_equal(vm.wakes, 1);
+	out(PM1A_CNT, 2, PM_S3_TYPE << 10 | 0x2000);	/* the alarm has not been acknowledged: back at once */
+	assert_int_equal(vm.wakes, 2);
 }
 
 static void the_gpe_block_exists_and_is_silent(void **state)
@@ -175,6 +198,7 @@ int main(void)
 		cmocka_unit_test_setup(the_power_button_raises_the_sci_until_it_is_acknowledged, setup),
 		cmocka_unit_test_setup(only_existing_events_can_be_enabled, setup),
 		cmocka_unit_test_setup(soft_off_needs_its_type_and_the_enable_bit, setup),
+		cmocka_unit_test_setup(suspend_ends_with_an_event_that_is_enabled, setup),
 		cmocka_unit_test_setup(the_gpe_block_exists_and_is_silent, setup),
 		cmocka_unit_test_setup(every_access_inside_the_block_is_harmless, setup),
 		cmocka_unit_test_setup(reset_clears_events_and_the_sci, setup),

@@ -8,6 +8,9 @@
  */
 DefinitionBlock ("dsdt.aml", "DSDT", 2, "TRIVET", "TVDSDT", 1)
 {
+	/* Suspend to memory: SLP_TYPa, SLP_TYPb; under another name where the machine cannot do it */
+	Name (\_S3, Package () { 1, 1, 0, 0 })
+
 	/* Soft-off: SLP_TYPa, SLP_TYPb */
 	Name (\_S5, Package () { 5, 5, 0, 0 })
 

@@ -69,6 +69,8 @@ bool board_init(struct board *b, struct vm *vm, const struct board_config *cfg)
 	uart_init(&b->com[0], &env, 0, GSI_COM1);
 	uart_init(&b->com[1], &env, 1, GSI_COM2);
 	pm_init(&b->pm, &env);
+	b->rtc.alarm = pm_rtc_alarm;
+	b->rtc.alarm_arg = &b->pm;
 	i8042_init(&b->kbd, &env);
 	misc_init(&b->misc, &env);
 	pci_init(&b->pci, &env, &b->pio, &b->mmio);
@@ -77,13 +79,18 @@ bool board_init(struct board *b, struct vm *vm, const struct board_config *cfg)
 
 void board_reset(struct board *b)
 {
+	pm_reset(&b->pm);
+	rtc_reset(&b->rtc);
+	board_suspend(b);
+}
+
+void board_suspend(struct board *b)
+{
 	pci_reset(&b->pci);
 	misc_reset(&b->misc);
 	i8042_reset(&b->kbd);
-	pm_reset(&b->pm);
 	uart_reset(&b->com[1]);
 	uart_reset(&b->com[0]);
-	rtc_reset(&b->rtc);
 	pit_reset(&b->pit);
 	hpet_reset(&b->hpet);
 	ioapic_reset(&b->ioapic);

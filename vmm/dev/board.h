@@ -52,5 +52,7 @@ bool board_init(struct board *b, struct vm *vm, const struct board_config *cfg) 
 
 /* All devices as after a reset; the time of day and the memory of the CMOS stay.  LAPICs: lapic_reset(). */
 void board_reset(struct board *b);
+/* What loses its state when the machine is suspended to memory: all but the RTC and what decides about waking. */
+void board_suspend(struct board *b);
 
 #endif

@@ -9,7 +9,9 @@
 #define STS_TMR		0x0001
 #define STS_GBL		0x0020
 #define STS_PWRBTN	0x0100
-#define STS_RTC		0x0400		/* never set; but Linux reads back whether it could enable it */
+#define STS_RTC		0x0400
+#define STS_WAK		0x8000
+#define WAKES		(STS_PWRBTN | STS_RTC)
 #define EVENTS		(STS_TMR | STS_GBL | STS_PWRBTN | STS_RTC)	/* what can be enabled */
 #define CNT_SCI_EN	0x0001
 #define CNT_WRITABLE	0x1c02		/* SLP_TYP, BM_RLD; SCI_EN is fixed, GBL_RLS and SLP_EN read as 0 */
@@ -38,6 +40,11 @@ static void pm_update(struct pm *p)
 		timer_arm(p->env.timers, &p->timer, clock_tsc(&p->rate, (now / TMR_HALF + 1) * TMR_HALF));
 	else
 		timer_cancel(&p->timer);
+	if (p->s.asleep && p->s.sts & p->s.en & WAKES) {
+		p->s.asleep = false;
+		p->s.sts |= STS_WAK;
+		vm_wake(p->env.vm);
+	}
 	sci = (p->s.sts & p->s.en & EVENTS) != 0;
 	if (sci == p->s.sci)
 		return;
@@ -54,6 +61,14 @@ static void pm_fire(struct timer *t, uint64_t now)
 void pm_power_button(struct pm *p)
 {
 	p->s.sts |= STS_PWRBTN;
+	pm_update(p);
+}
+
+void pm_rtc_alarm(void *pm)
+{
+	struct pm *p = pm;
+
+	p->s.sts |= STS_RTC;
 	pm_update(p);
 }
 
@@ -82,6 +97,10 @@ static void cnt_write(struct pm *p, uint16_t val)
 	p->s.cnt = val & CNT_WRITABLE;
 	if ((val & CNT_SLP_EN) && (CNT_SLP_TYP(val) == PM_S5_TYPE || CNT_SLP_TYP(val) == PM_S5_TYPE_UEFI))
 		vm_poweroff(p->env.vm);
+	if ((val & CNT_SLP_EN) && CNT_SLP_TYP(val) == PM_S3_TYPE && vm_sleep(p->env.vm)) {
+		p->s.asleep = true;
+		pm_update(p);		/* an event that is there already */
+	}
 }
 
 /* Write the bits of @mask to the aligned word at @off. */
@@ -144,10 +163,11 @@ bool pm_restore(void *dev, const void *state)
 	if (s->tmr_synced > ticks_now(p))
 		return false;
 	p->s = *s;
-	p->s.sts &= EVENTS;
+	p->s.sts &= EVENTS | STS_WAK;
 	p->s.en &= EVENTS;
 	p->s.cnt &= CNT_WRITABLE;
 	p->s.sci = record_bool(&s->sci);
+	p->s.asleep = false;
 	irq_line_set(p->env.chip, GSI_SCI, p->s.sci);
 	pm_update(p);
 	return true;

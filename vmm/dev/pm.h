@@ -4,7 +4,7 @@
  *
  * For the FADT: SCI_EN is always set and there is no SMI command port (SMI_CMD = 0, ACPI_ENABLE = ACPI_DISABLE = 0), so no
  * operating system needs to switch to ACPI mode.  TMR_VAL_EXT set (32-bit timer).  PWR_BUTTON clear (there is a fixed
- * power button), SLP_BUTTON set (no sleep button).  RTC wake is not offered: FIX_RTC set.
+ * power button), SLP_BUTTON set (no sleep button), FIX_RTC clear (the alarm of the RTC is an event, too).
  */
 #ifndef DEV_PM_H
 #define DEV_PM_H
@@ -23,6 +23,7 @@ enum pm_offset {
 	PM_SMI_EN = 0x30,			/* firmware finds SMIs set up already, for there is no SMM */
 };
 #define PM_S5_TYPE_UEFI	0	/* what OVMF writes, without looking at the DSDT */
+#define PM_S3_TYPE	1	/* the same of suspend to memory, \_S3 */
 #define PM_S5_TYPE	5	/* SLP_TYPa of soft-off: the value for \_S5 in the DSDT */
 #define PM_TIMER_HZ	3579545ull
 
@@ -31,6 +32,7 @@ struct pm_state {
 	uint32_t gpe_en;
 	uint64_t tmr_synced;		/* PM timer tick up to which TMR_STS is computed */
 	bool sci;			/* level of the SCI */
+	bool asleep;			/* until one of the wake events that are enabled */
 };
 
 struct pm {
@@ -45,6 +47,8 @@ extern const struct bus_ops pm_ops;		/* PM_LEN ports, up to 4 bytes wide, dev = 
 void pm_init(struct pm *p, const struct dev_env *env);
 void pm_reset(struct pm *p);
 bool pm_restore(void *dev, const void *state) MUST_USE;
+/* The RTC's alarm interrupted. */
+void pm_rtc_alarm(void *pm);
 /* The power button was pressed: an ACPI operating system shuts down.  Device lock held. */
 void pm_power_button(struct pm *p);
 

@@ -200,6 +200,7 @@ static void flags_sync(struct rtc *r, uint64_t now)
 {
 	uint64_t before = r->s.synced - r->s.base, after = now - r->s.base, p = period(r);
 	uint8_t *c = &r->s.ram[RTC_C];
+	uint8_t alarm = 0;
 	bool irq;
 
 	if (p && before / p != after / p)
@@ -207,9 +208,12 @@ static void flags_sync(struct rtc *r, uint64_t now)
 	if (running(r) && before / RTC_HZ != after / RTC_HZ) {
 		*c |= C_UPDATE;
 		if (alarm_distance(r, time_at(r, r->s.synced)) <= after / RTC_HZ - before / RTC_HZ)
-			*c |= C_ALARM;
+			alarm = C_ALARM;
 	}
 	r->s.synced = now;
+	*c |= alarm;
+	if (alarm & r->s.ram[RTC_B] && r->alarm)
+		r->alarm(r->alarm_arg);
 	irq = (*c & r->s.ram[RTC_B] & C_SOURCES) != 0;
 	*c = (uint8_t)(irq ? *c | C_IRQ : *c & ~C_IRQ);
 	if (irq != r->s.irq) {

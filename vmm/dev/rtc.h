@@ -23,6 +23,8 @@ struct rtc {
 	struct clock_rate rate;
 	struct timer timer;
 	struct dev_env env;
+	void (*alarm)(void *arg);	/* called when the alarm interrupts; NULL: nobody wants to know */
+	void *alarm_arg;
 };
 
 extern const struct bus_ops rtc_ops;		/* 4 ports from 70h, byte wide, dev = struct rtc */
