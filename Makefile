@@ -108,7 +108,7 @@ HCFLAGS   := -std=gnu11 -g -O1 -Wall -Wextra -Itests/fake -Iinclude -Iarch -Ivmm
 
 IMAGES := $(addprefix $(B)/,trivet.elf root.elf vmm.elf serial.elf switch.elf probe.elf cpu-model) $(addprefix $(B)/,$(addsuffix .elf,$(DRIVERS)))
 
-.PHONY: all list-sources deps run run-bochs test tests bench bench-kvm bench-compare bench-plot bench-profile bench-vmx image coverage check test-matrix fuzz vcpu-fuzz soak clean distclean help
+.PHONY: all list-sources deps deps-guests test-guests run run-bochs test tests bench bench-kvm bench-compare bench-plot bench-profile bench-vmx image coverage check test-matrix fuzz vcpu-fuzz soak clean distclean help
 .SECONDEXPANSION:
 .DELETE_ON_ERROR:
 # `make deps test` on a fresh machine: nothing may start before the packages are there.
@@ -132,6 +132,7 @@ help:
 	@echo 'make run       boot $(CONFIG) in an emulator (CONFIG=...)'
 	@echo 'make run-bochs the same on an emulated Intel CPU'
 	@echo 'make test      run all tests (T=pattern: only those whose name contains it)'
+	@echo 'make test-guests boot every guest of examples/guests, from Debian packages (T=word)'
 	@echo 'make test-matrix boot Linux on every emulated CPU without each optional feature (CELLS=word, JOBS=1)'
 	@echo 'make check     style checks'
 	@echo 'make fuzz      fuzz for a while (T=pattern, FUZZ_SECONDS=60 each)'
@@ -150,6 +151,10 @@ help:
 deps:
 	$(Q)sh tools/deps.sh
 
+# What test-guests boots beside the guests of the system tests: Debian packages, only unpacked.
+deps-guests:
+	$(Q)sh tools/guests.sh more
+
 run: all
 	$(Q)tools/trivet run $(CONFIG)
 
@@ -161,6 +166,9 @@ image: all
 
 test: all tests
 	$(Q)$(PYTHON) tests/run.py $(T)
+
+test-guests: all deps-guests
+	$(Q)nice $(PYTHON) -B -m pytest -p no:cacheprovider -v tests/guests $(if $(T),-k '$(T)')
 
 test-matrix: all
 	$(Q)nice $(PYTHON) tests/matrix.py --cells '$(CELLS)' --jobs $(or $(JOBS),1)

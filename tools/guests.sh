@@ -4,6 +4,9 @@
 # busybox (build/guests/busybox); and an archive (build/guests/stress) with a load generator, which can be appended to
 # an initramfs.  Packages are fetched with apt and only unpacked, never installed.
 # Does nothing when the result is there and the sources in tools/guest/ have not changed.
+#
+# With the argument "more", also what `make test-guests` boots: Debian's generic and real-time kernels (linux-generic, linux-rt), an
+# initramfs with drivers for SATA (busybox-sata), memtest86+, iPXE's CD (ipxe), Xen (xen), and a CD on which GRUB has a menu (grub-cd).
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -13,18 +16,14 @@ stamp=$out/stamp
 sources="tools/guests.sh tools/guest/init.c tools/guest/inittab tools/guest/rcS tools/guest/profile tools/guest/power"
 
 now=$(cat $sources | sha256sum)
-if [ -f $out/linux-cloud ] && [ -f $out/busybox ] && [ -f $out/stress ] && [ "$(cat $stamp 2>/dev/null)" = "$now" ]; then
-	exit 0
-fi
-
 die() {
 	echo "tools/guests.sh: $*" >&2
 	exit 1
 }
 
-# real_kernel: the package that the meta package stands for today; empty if apt knows none.
+# real_kernel KIND: the package that the meta package stands for today; empty if apt knows none.
 real_kernel() {
-	apt-cache depends linux-image-cloud-amd64 2>/dev/null |
+	apt-cache depends "linux-image-$1" 2>/dev/null |
 		sed -n 's/^ *Depends: \(linux-image-[0-9][^ ]*\)$/\1/p' | head -n 1
 }
 
@@ -45,13 +44,13 @@ update_lists() {
 download() {
 	rm -rf "$work"
 	mkdir -p "$work/deb" "$work/kernel" "$work/busybox"
-	[ -n "$(real_kernel)" ] || update_lists
-	[ -n "$(real_kernel)" ] || die "apt knows no package linux-image-cloud-amd64"
+	[ -n "$(real_kernel cloud-amd64)" ] || update_lists
+	[ -n "$(real_kernel cloud-amd64)" ] || die "apt knows no package linux-image-cloud-amd64"
 	(
 		cd "$work/deb"
-		fetch "$(real_kernel)" busybox-static || {
+		fetch "$(real_kernel cloud-amd64)" busybox-static || {
 			update_lists
-			fetch "$(real_kernel)" busybox-static
+			fetch "$(real_kernel cloud-amd64)" busybox-static
 		}
 	) || die "the packages of the guests could not be downloaded"
 	dpkg-deb -x "$work"/deb/linux-image-*.deb "$work/kernel"
@@ -130,14 +129,87 @@ initramfs() {
 	archive "$root" "$1"
 }
 
-if [ ! -d $work/kernel/boot ] || [ ! -f $work/busybox/bin/busybox ]; then
-	download
+download_more() {
+	rm -rf "$work/deb" "$work/more"
+	mkdir -p "$work/deb" "$work/more"
+	(
+		cd "$work/deb"
+		fetch "$(real_kernel amd64)" "$(real_kernel rt-amd64)" memtest86+ ipxe xen-hypervisor-4.17-amd64 || {
+			update_lists
+			fetch "$(real_kernel amd64)" "$(real_kernel rt-amd64)" memtest86+ ipxe xen-hypervisor-4.17-amd64
+		}
+	) || die "the packages of further guests could not be downloaded"
+	for deb in "$work"/deb/*.deb; do
+		dpkg-deb -x "$deb" "$work/more"
+	done
+	rm -r "$work/deb"
+}
+
+# sata OUT: the initramfs with the drivers for SATA and ISO 9660 of the generic kernel in /lib, and /sata, which loads them.
+sata() {
+	root=$work/root-sata
+	rm -rf "$root"
+	mkdir -p "$root/lib"
+	echo 'cd /lib' >"$root/sata"
+	for module in crypto/crct10dif_common crypto/crct10dif_generic lib/crc-t10dif lib/crc64 crypto/crc64_rocksoft_generic \
+		lib/crc64-rocksoft block/t10-pi drivers/scsi/scsi_common drivers/scsi/scsi_mod drivers/ata/libata drivers/ata/libahci \
+		drivers/ata/ahci drivers/scsi/sd_mod drivers/cdrom/cdrom drivers/scsi/sr_mod fs/isofs/isofs; do
+		cp "$work"/more/lib/modules/*[0-9]-amd64/kernel/$module.ko "$root/lib/"
+		echo "insmod ${module##*/}.ko" >>"$root/sata"
+	done
+	archive "$root" "$work/sata.cpio"
+	cat $out/busybox "$work/sata.cpio" >"$1"
+}
+
+# grub_cd OUT: boots by BIOS and UEFI, as CD and as disk; menu and Linux on the serial console.
+grub_cd() {
+	root=$work/root-grub
+	rm -rf "$root"
+	mkdir -p "$root/boot/grub"
+	cp $out/linux-cloud $out/busybox "$root/boot/"
+	cat >"$root/boot/grub/grub.cfg" <<-'EOF'
+		serial --unit=0 --speed=115200
+		terminal_input serial
+		terminal_output serial
+		set timeout=3
+		menuentry "Linux from this disc" {
+			linux /boot/linux-cloud console=ttyS0 hostname=grub
+			initrd /boot/busybox
+		}
+	EOF
+	grub-mkrescue -o "$1" "$root" >"$work/grub-mkrescue.log" 2>&1 || die "grub-mkrescue failed: see $work/grub-mkrescue.log"
+}
+
+more() {
+	[ -f $work/more/boot/memtest86+x64.bin ] || download_more
+	cp "$work"/more/boot/vmlinuz-*[0-9]-amd64 $out/linux-generic
+	cp "$work"/more/boot/vmlinuz-*-rt-amd64 $out/linux-rt
+	cp "$work/more/boot/memtest86+x64.bin" $out/memtest86+
+	cp "$work/more/usr/lib/ipxe/ipxe.iso" $out/ipxe
+	gzip -dc "$work"/more/boot/xen-*-amd64.gz >$out/xen
+	sata $out/busybox-sata
+	grub_cd $out/grub-cd
+	echo "$now" >$stamp-more
+	echo "further guests ready: generic and real-time kernel, memtest86+, iPXE, Xen, GRUB"
+}
+
+base() {
+	if [ ! -d $work/kernel/boot ] || [ ! -f $work/busybox/bin/busybox ]; then
+		download
+	fi
+	[ -f $work/stress/usr/bin/stress ] || download_stress
+	initramfs $work/initramfs
+	mv $work/initramfs $out/busybox
+	stress $work/stress.cpio
+	mv $work/stress.cpio $out/stress
+	cp "$work"/kernel/boot/vmlinuz-* $out/linux-cloud
+	echo "$now" >$stamp
+	echo "guests ready: $(ls "$work"/kernel/boot | sed -n 's/^vmlinuz-//p'), busybox"
+}
+
+if [ ! -f $out/linux-cloud ] || [ ! -f $out/busybox ] || [ ! -f $out/stress ] || [ "$(cat $stamp 2>/dev/null)" != "$now" ]; then
+	base
 fi
-[ -f $work/stress/usr/bin/stress ] || download_stress
-initramfs $work/initramfs
-mv $work/initramfs $out/busybox
-stress $work/stress.cpio
-mv $work/stress.cpio $out/stress
-cp "$work"/kernel/boot/vmlinuz-* $out/linux-cloud
-echo "$now" >$stamp
-echo "guests ready: $(ls "$work"/kernel/boot | sed -n 's/^vmlinuz-//p'), busybox"
+if [ "${1:-}" = more ] && [ "$(cat $stamp-more 2>/dev/null)" != "$now" ]; then
+	more
+fi

@@ -16,6 +16,7 @@ from .tomlpos import key_lines
 TREE = Path(__file__).resolve().parents[2]
 SCHEMA = Path(__file__).with_name("schema.json")
 GUESTS = TREE / "build" / "guests"
+MORE_GUESTS = ("linux-generic", "linux-rt", "busybox-sata", "memtest86+", "ipxe", "xen", "grub-cd")      # by `make deps-guests`
 
 MIB = 1 << 20
 UNITS = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
@@ -480,11 +481,11 @@ class _Checker:
 
     def guest_file(self, key, name):
         path = GUESTS / name.removeprefix("guest:")
-        known = ["guest:linux-cloud", "guest:busybox"]
+        known = ["guest:linux-cloud", "guest:busybox", *(f"guest:{more}" for more in MORE_GUESTS)]
         if name not in known:
             self.problem(key, f"{name}: no such guest{did_you_mean(name, known)} (expected one of: {', '.join(known)})")
         elif not path.is_file():
-            self.problem(key, f"{name}: not prepared yet; run `make deps`")
+            self.problem(key, f"{name}: not prepared yet; run `make {'deps-guests' if name.removeprefix('guest:') in MORE_GUESTS else 'deps'}`")
         else:
             return path
         return None
