@@ -108,7 +108,7 @@ HCFLAGS   := -std=gnu11 -g -O1 -Wall -Wextra -Itests/fake -Iinclude -Iarch -Ivmm
 
 IMAGES := $(addprefix $(B)/,trivet.elf root.elf vmm.elf serial.elf switch.elf probe.elf cpu-model) $(addprefix $(B)/,$(addsuffix .elf,$(DRIVERS)))
 
-.PHONY: all list-sources deps deps-guests test-guests run run-bochs test tests bench bench-kvm bench-compare bench-plot bench-profile bench-vmx image coverage check test-matrix fuzz vcpu-fuzz soak clean distclean help
+.PHONY: all list-sources deps deps-guests test-guests run run-bochs test tests bench bench-kvm bench-compare bench-plot bench-profile bench-vmx image coverage check fuzz-guest test-matrix fuzz vcpu-fuzz soak clean distclean help
 .SECONDEXPANSION:
 .DELETE_ON_ERROR:
 # `make deps test` on a fresh machine: nothing may start before the packages are there.
@@ -137,6 +137,7 @@ help:
 	@echo 'make check     style checks'
 	@echo 'make fuzz      fuzz for a while (T=pattern, FUZZ_SECONDS=60 each)'
 	@echo 'make vcpu-fuzz write random guest state for a while (SECONDS=600, ON=qemu-svm or bochs-vmx, SEED=n)'
+	@echo 'make fuzz-guest run random instructions in guests (SECONDS=600, SEED=1)'
 	@echo 'make soak      run the isolation tests over and over (SOAK_SECONDS=3600)'
 	@echo 'make bench     print the measurements, and keep them in $(B)/bench.json (T=part ...)'
 	@echo 'make bench-compare BASE=commit  how the price of VM exits has changed since (PERCENT=n: fail beyond)'
@@ -199,6 +200,9 @@ fuzz: tests
 
 vcpu-fuzz: all $(B)/tests/user/vcpu_fuzz.elf
 	$(Q)nice $(PYTHON) tests/vcpu_fuzz.py --seconds $(or $(SECONDS),600) --on $(or $(ON),qemu-svm) $(if $(SEED),--seed $(SEED))
+
+fuzz-guest: all tests
+	$(Q)TRIVET_FUZZ_SECONDS=$(or $(SECONDS),600) TRIVET_FUZZ_SEED=$(or $(SEED),1) $(PYTHON) -m pytest -q -rP tests/system/test_fuzz.py
 
 # The isolation tests for as long as asked.
 soak: all tests
