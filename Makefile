@@ -56,8 +56,9 @@ VIRTIO_SRC := blk.c blk_link.c blk_ram.c devices.c hvc.c net.c net_control.c rng
 SERIAL_SRC := main.c uart.c
 SWITCH_SRC := frame.c main.c offload.c port.c switch.c table.c
 # The drivers of PCI functions: folder, and what is linked beside it.
-DRIVERS := e1000e pci virtio_blk virtio_net
+DRIVERS := ahci e1000e pci virtio_blk virtio_net
 DRV_LIB_SRC := device.c driver.c nic.c virtio.c virtqueue.c
+AHCI_SRC := main.c port.c
 BLOCK_SRC := block.c disk.c gpt.c request.c
 VIRTIO_BLK_SRC := main.c
 VIRTIO_NET_SRC := main.c
@@ -74,6 +75,7 @@ SERIAL := $(addprefix drivers/serial/,$(SERIAL_SRC))
 SWITCH := $(addprefix drivers/switch/,$(SWITCH_SRC))
 DRV_LIB := $(addprefix drivers/lib/,$(DRV_LIB_SRC))
 PCI    := $(addprefix drivers/pci/,$(PCI_SRC))
+AHCI   := $(addprefix drivers/ahci/,$(AHCI_SRC))
 BLOCK  := $(addprefix drivers/block/,$(BLOCK_SRC))
 VIRTIO_BLK := $(addprefix drivers/virtio_blk/,$(VIRTIO_BLK_SRC))
 VIRTIO_NET := $(addprefix drivers/virtio_net/,$(VIRTIO_NET_SRC))
@@ -107,6 +109,9 @@ HCFLAGS   := -std=gnu11 -g -O1 -Wall -Wextra -Itests/fake -Iinclude -Iarch -Ivmm
 # --- targets -----------------------------------------------------------------------------------------------------------
 
 IMAGES := $(addprefix $(B)/,trivet.elf root.elf vmm.elf serial.elf switch.elf probe.elf cpu-model) $(addprefix $(B)/,$(addsuffix .elf,$(DRIVERS)))
+
+# The disk of examples/disk.toml, as soon as its guest is there.
+IMAGES += $(if $(wildcard build/guests/busybox),build/disk.img)
 
 .PHONY: all list-sources deps deps-guests test-guests run run-bochs test tests bench bench-kvm bench-compare bench-plot bench-profile bench-vmx image coverage check fuzz-guest test-matrix fuzz vcpu-fuzz soak clean distclean help
 .SECONDEXPANSION:
@@ -215,7 +220,7 @@ coverage:
 
 # Every source on a line of its own, for tools/check/sources.sh.
 list-sources:
-	@printf '%s\n' $(KERNEL) arch/x86/asm_offsets.c $(RT) $(ROOT) $(VMM) $(SERIAL) $(SWITCH) $(DRV_LIB) $(PCI) $(BLOCK) $(VIRTIO_BLK) $(VIRTIO_NET) $(E1000E)
+	@printf '%s\n' $(KERNEL) arch/x86/asm_offsets.c $(RT) $(ROOT) $(VMM) $(SERIAL) $(SWITCH) $(DRV_LIB) $(PCI) $(AHCI) $(BLOCK) $(VIRTIO_BLK) $(VIRTIO_NET) $(E1000E)
 
 clean:
 	$(Q)for entry in $(B)/*; do [ "$$entry" = $(B)/guests ] || rm -rf "$$entry"; done
@@ -274,6 +279,7 @@ $(B)/root.debug: LIBS := -l:libfdt.a
 $(B)/vmm.debug: $(call objs,$(VMM))
 $(B)/serial.debug: $(call objs,$(SERIAL))
 $(B)/switch.debug: $(call objs,$(SWITCH))
+$(B)/ahci.debug: $(call objs,$(AHCI) $(BLOCK) $(DRV_LIB))
 $(B)/pci.debug: $(call objs,$(PCI))
 $(B)/virtio_blk.debug: $(call objs,$(VIRTIO_BLK) $(BLOCK) $(DRV_LIB))
 $(B)/virtio_net.debug: $(call objs,$(VIRTIO_NET) $(DRV_LIB))
@@ -299,6 +305,9 @@ $(B)/%.h: vmm/acpi/%.asl
 	@mkdir -p $(@D)
 	$(call say,IASL,$<)$(IASL) -we -p $(B)/$* -tc $< >$(B)/$*.log 2>&1 || { cat $(B)/$*.log; exit 1; }
 	$(Q)sed 's/^unsigned char .*_aml_code/static const unsigned char $*_aml/' $(B)/$*.hex >$@
+
+build/disk.img: build/guests/busybox tools/mkdisk.py tools/trivetlib/disk_image.py
+	$(call say,DISK,$@)$(PYTHON) tools/mkdisk.py $< $@
 
 # Answers whether /dev/kvm really runs guests and offers them SVM.
 $(B)/probe.elf: tools/probe.asm tools/probe.ld
@@ -378,5 +387,5 @@ $(B)/perf/kvm_host: tests/perf/kvm_host.c
 	@mkdir -p $(@D)
 	$(call say,CC,$<)$(CC) -std=gnu11 $(WARN) -O2 -static -o $@ $<
 
--include $(KERNEL_OBJ:.o=.d) $(RT_OBJ:.o=.d) $(patsubst %.o,%.d,$(call objs,$(ROOT) $(VMM) $(SERIAL) $(SWITCH) $(DRV_LIB) $(PCI) $(BLOCK) $(VIRTIO_BLK) $(VIRTIO_NET) $(E1000E) $(USER_TESTS) $(MONITORS)))
+-include $(KERNEL_OBJ:.o=.d) $(RT_OBJ:.o=.d) $(patsubst %.o,%.d,$(call objs,$(ROOT) $(VMM) $(SERIAL) $(SWITCH) $(DRV_LIB) $(PCI) $(AHCI) $(BLOCK) $(VIRTIO_BLK) $(VIRTIO_NET) $(E1000E) $(USER_TESTS) $(MONITORS)))
 -include $(B)/asm_offsets.d $(B)/cpu-model.d $(B)/perf/guest.c.d $(wildcard $(B)/tests/*/*.d)

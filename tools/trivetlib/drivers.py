@@ -15,5 +15,6 @@ class Kind:
 KINDS = {
     "e1000e": Kind("e1000e.elf", ids=(0x808610d3,), qemu_nic="e1000e,netdev={netdev}"),
     "virtio-net": Kind("virtio_net.elf", ids=(0x1af41041, 0x1af41000), qemu_nic="virtio-net-pci,netdev={netdev}"),
+    "ahci": Kind("ahci.elf", pci_class=0x010601, qemu="ide-hd,drive={drive},bus=ide.{port}"),
     "virtio-blk": Kind("virtio_blk.elf", ids=(0x1af41042, 0x1af41001), qemu="virtio-blk-pci,drive={drive}"),
 }

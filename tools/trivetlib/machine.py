@@ -83,7 +83,7 @@ def disks(system):
     for number, disk in enumerate(system.machine_disks):
         drive = f"machine{number}"
         command += ["-drive", f"if=none,id={drive},format=raw,file={quoted(disk.image)}",
-                    "-device", drivers.KINDS[disk.kind].qemu.format(drive=drive, number=number)]
+                    "-device", drivers.KINDS[disk.kind].qemu.format(drive=drive, port=number + 1)]
     return command
 
 

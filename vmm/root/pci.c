@@ -150,21 +150,34 @@ static void give_region(struct driver_child *d, const char *name, uint64_t base,
 		child_give(&d->child, name, sel, TV_RIGHT_READ | TV_RIGHT_WRITE, base, end - base);
 }
 
-/* Memory BAR @i without the pages of the MSI-X table; a BAR smaller than a page may share it with other devices. */
+/* Does another function have registers in [@base, @end)? */
+static bool is_shared(const struct pci_device *d, uint64_t base, uint64_t end)
+{
+	for (unsigned i = 0; i < shared->count * PCI_BARS; i++) {
+		const struct pci_device *other = &shared->device[i / PCI_BARS];
+		const struct pci_bar *bar = &other->bar[i % PCI_BARS];
+
+		if (other != d && !(bar->flags & PCI_BAR_IO) && bar->size && bar->base < end && base < bar->base + bar->size)
+			return true;
+	}
+	return false;
+}
+
+/* Memory BAR @i in whole pages, without those of the MSI-X table. */
 static void give_bar(struct driver_child *d, unsigned i)
 {
 	const struct pci_bar *bar = &d->device->bar[i];
-	uint64_t end = bar->base + bar->size, first = end, last = end;
+	uint64_t base = align_down(bar->base, PAGE_SIZE), end = align_up(bar->base + bar->size, PAGE_SIZE), first = end, last = end;
 	char name[12];
 
-	if (bar->flags & PCI_BAR_IO || bar->size < PAGE_SIZE)
+	if (bar->flags & PCI_BAR_IO || !bar->size || is_shared(d->device, base, end))
 		return;
 	if (d->device->msix && d->device->table_bar == i) {
 		first = align_down(bar->base + d->device->table_offset, PAGE_SIZE);
 		last = align_up(bar->base + d->device->table_offset + d->device->messages * MSIX_ENTRY, PAGE_SIZE);
 	}
 	fmt_buf(name, sizeof(name), "bar%u", i);
-	give_region(d, name, bar->base, first);
+	give_region(d, name, base, first);
 	fmt_buf(name, sizeof(name), "bar%ub", i);
 	give_region(d, name, last, end);
 }
