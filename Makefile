@@ -110,7 +110,7 @@ HCFLAGS   := -std=gnu11 -g -O1 -Wall -Wextra -Itests/fake -Iinclude -Iarch -Ivmm
 
 IMAGES := $(addprefix $(B)/,trivet.elf root.elf vmm.elf serial.elf switch.elf probe.elf cpu-model) $(addprefix $(B)/,$(addsuffix .elf,$(DRIVERS)))
 
-# The disk of examples/disk.toml, as soon as its guest is there.
+# The disk of examples/disk.toml, if its guest is there; `make deps test` knows only when it comes to the test.
 IMAGES += $(if $(wildcard build/guests/busybox),build/disk.img)
 
 .PHONY: all list-sources deps deps-guests test-guests run run-bochs test tests bench bench-kvm bench-compare bench-plot bench-profile bench-vmx image coverage check fuzz-guest test-matrix fuzz vcpu-fuzz soak clean distclean help
@@ -170,7 +170,7 @@ run-bochs: all
 image: all
 	$(Q)tools/trivet image $(CONFIG) -o $(B)/trivet.img
 
-test: all tests
+test: all tests build/disk.img
 	$(Q)$(PYTHON) tests/run.py $(T)
 
 test-guests: all deps-guests
