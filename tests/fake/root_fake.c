@@ -222,6 +222,12 @@ enum tv_err sys_sched_info(uint64_t sched, struct sys_sched_info *i)
 	return type[sched] == TV_CAP_SCHED ? TV_OK : TV_ECAP;
 }
 
+enum tv_err sys_cpu_info(uint64_t sched, struct sys_cpu_info *i)
+{
+	*i = (struct sys_cpu_info){ .timer = 11, .device = 12, .message = 13, .switches = 14 };
+	return type[sched] == TV_CAP_SCHED ? TV_OK : TV_ECAP;
+}
+
 enum tv_err sys_thread_bind(uint64_t t, uint64_t ntfn)
 {
 	if (type[t] != TV_CAP_THREAD || type[ntfn] != TV_CAP_NOTIFICATION)

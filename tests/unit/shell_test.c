@@ -211,6 +211,8 @@ static void status_shows_what_the_monitor_counts(void **state)
 	assert_non_null(strstr(status, "memory          4M\r\n"));
 	assert_non_null(strstr(status, "kernel memory   256 of 1024 KiB, peak 300\r\n"));
 	assert_non_null(strstr(status, "exits cpuid     42\r\n"));
+	assert_non_null(strstr(status, "there: 11 timer interrupts, 12 of devices, 13 messages, 14 switches, idle 0.00 s\r\n"));
+	assert_non_null(strstr(command("status web --json"), "\"timer\":11,\"device\":12,\"message\":13,\"switches\":14}"));
 }
 
 static void logs_are_shown_in_printable_lines(void **state)

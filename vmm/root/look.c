@@ -69,6 +69,22 @@ static void list_json(const struct vm *v)
 	shell_print("%s", "");
 }
 
+/* What has happened on the machine's CPU that virtual CPU @i has, since boot: a partition alone on its CPU can see that it is. */
+static void json_machine_cpu(struct json *j, const struct vm *v, unsigned i)
+{
+	struct sys_cpu_info n;
+
+	if (sys_cpu_info(child_sched_sel(&v->child, i), &n) != TV_OK)
+		return;
+	json_object(j, "machine");
+	json_number(j, "idle_us", microseconds(n.idle));
+	json_number(j, "timer", n.timer);
+	json_number(j, "device", n.device);
+	json_number(j, "message", n.message);
+	json_number(j, "switches", n.switches);
+	json_object_end(j);
+}
+
 /* What exists only while it runs. */
 static void status_json_run(struct json *j, const struct vm *v)
 {
@@ -93,6 +109,7 @@ static void status_json_run(struct json *j, const struct vm *v)
 		json_number(j, "halt_us", microseconds(s.cpu[i].halt));
 		json_number(j, "interrupts", s.cpu[i].interrupts);
 		look_json_exits(j, s.cpu[i].exits);
+		json_machine_cpu(j, v, i);
 		json_object_end(j);
 	}
 	json_array_end(j);
@@ -152,6 +169,17 @@ void look_list(bool json)
 	}
 }
 
+static void status_cpu(const struct vm *v, unsigned i, uint64_t run)
+{
+	struct sys_cpu_info n;
+	char buf[WORD_SIZE];
+
+	shell_print("  CPU %u           on CPU %u of the machine, has run %s", i, v->cpu[i], seconds(run, buf));
+	if (sys_cpu_info(child_sched_sel(&v->child, i), &n) == TV_OK)
+		shell_print("                  there: %lu timer interrupts, %lu of devices, %lu messages, %lu switches, idle %s",
+			    n.timer, n.device, n.message, n.switches, seconds(n.idle, buf));
+}
+
 static void status_run(const struct vm *v)
 {
 	struct sys_domain_info info;
@@ -163,7 +191,7 @@ static void status_run(const struct vm *v)
 	sum = sample_sum(&s);
 	shell_print("  runs since      %s", seconds(clock_now() - v->started, buf));
 	for (unsigned i = 0; i < s.cpus; i++)
-		shell_print("  CPU %u           on CPU %u of the machine, has run %s", i, v->cpu[i], seconds(s.cpu[i].run, buf));
+		status_cpu(v, i, s.cpu[i].run);
 	if (sys_domain_info(child_domain(&v->child), &info) == TV_OK)
 		shell_print("  kernel memory   %lu of %lu KiB, peak %lu", info.used >> 10, info.quota >> 10, info.peak >> 10);
 	for (unsigned i = 0; i < TV_EXIT_KINDS; i++)

@@ -27,6 +27,11 @@ struct sys_sched_info {
 	uint64_t priority, cpu;
 	uint64_t budget, period;
 };
+struct sys_cpu_info {
+	uint64_t idle;
+	uint64_t timer, device, message;
+	uint64_t switches;
+};
 
 enum tv_err sys_cap_derive(uint64_t domain, uint64_t dst, uint64_t src, uint32_t rights, uint64_t base, uint64_t size);
 enum tv_err sys_cap_delete(uint64_t sel);
@@ -51,6 +56,7 @@ NORETURN void sys_thread_exit(uint64_t code);
 enum tv_err sys_sched_create(uint64_t dst, uint64_t source, uint64_t cpu, uint64_t priority, uint64_t budget, uint64_t period);
 enum tv_err sys_sched_bind(uint64_t sched, uint64_t thread);
 enum tv_err sys_sched_info(uint64_t sched, struct sys_sched_info *info);
+enum tv_err sys_cpu_info(uint64_t sched, struct sys_cpu_info *info);
 enum tv_err sys_vcpu_create(uint64_t dst, uint64_t space);
 enum tv_err sys_vcpu_map(uint64_t vcpu, uint64_t addr);
 enum tv_err sys_vcpu_run(uint64_t vcpu, uint64_t deadline, uint64_t *group);
