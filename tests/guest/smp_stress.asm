@@ -4,13 +4,14 @@
 ; HLT for ever, and the test without an end.  The kernel's command line may be a number: of rounds, for longer runs.
 ; not-on: bochs-svm Bochs holds interrupts of the host back while a guest's IF is 0 at VMRUN
 %include "smp.inc"
+%include "rounds.inc"
 
 WAKE		equ 0x62			; above ORDER, in whose handler the others work
 ROUNDS		equ 500
-BOOT_CMDLINE	equ 0x228			; in the boot parameters
 MAX_PAUSES	equ 24
 
 test:
+	mov	eax, ROUNDS
 	call	rounds_read
 	call	cpus_start
 	mov	edi, WAKE
@@ -34,26 +35,6 @@ test:
 	lea	rax, [rel clocks]
 	call	together
 	PASS	"timers wake halted CPUs that others wake as well"
-	ret
-
-; RSI = boot parameters.
-rounds_read:
-	mov	esi, [rsi + BOOT_CMDLINE]
-	xor	eax, eax
-.next:
-	movzx	ecx, byte [rsi]
-	sub	ecx, '0'
-	cmp	ecx, 9
-	ja	.end
-	imul	eax, 10
-	add	eax, ecx
-	inc	rsi
-	jmp	.next
-.end:
-	test	eax, eax
-	jz	.done
-	mov	[rel rounds], eax
-.done:
 	ret
 
 ; All CPUs do RAX, at the same time; with empty boxes afterwards.
@@ -244,7 +225,6 @@ clocks:
 	ret
 
 align 8, db 0
-rounds:		dd ROUNDS
 finished:	dd 0
 inbox:		times CPUS_MAX * CPUS_MAX dd 0
 
