@@ -10,6 +10,12 @@
 #include "switch.h"
 
 #define REPORT_S	10u		/* between two lines about dropped frames of a port */
+/*
+ * The switch runs above the guests, and none of them shall get all of a CPU by sending: of each hundredth of a second it works at most
+ * half.  A budget of the kernel's would be a promise as well, and be missing for those who are promised something on this CPU.
+ */
+#define PERIODS		100u		/* of a second */
+#define WORK_SHARE	2u		/* of a period: one part in so many */
 
 static struct {
 	struct net_switch *sw;
@@ -18,6 +24,7 @@ static struct {
 	uint64_t ntfn, root, hz;
 	uint64_t reported[SWITCH_PORTS];	/* TSC of the last line */
 	uint64_t dropped[SWITCH_PORTS][SWITCH_DROPS];	/* what it said */
+	uint64_t period, worked;		/* TSC at which the period has begun, and ticks of it that were used */
 } self;
 
 static uint8_t *memory(unsigned n) { return (uint8_t *)switch_memory(n); }
@@ -69,6 +76,24 @@ static void report(uint64_t now, uint64_t *when)
 		}
 }
 
+/* It has worked since @begin: enough for this period?  Then the rest of it belongs to others.  True: signals were taken meanwhile. */
+static bool pace(uint64_t begin)
+{
+	uint64_t now = clock_now(), length = self.hz / PERIODS, end = self.period + length, bits;
+
+	if (now >= end) {
+		self.period = now;
+		self.worked = 0;
+		return false;
+	}
+	self.worked += now - begin;
+	if (self.worked <= length / WORK_SHARE)
+		return false;
+	while (clock_now() < end)
+		(void)sys_ntfn_wait(self.ntfn, end, &bits);
+	return true;
+}
+
 /* Root's word, but a mistake here would be one in all that follows. */
 static bool config_valid(const struct switch_config *c)
 {
@@ -108,15 +133,15 @@ uint64_t rt_main(const struct tv_start *start)
 		return SWITCH_EXIT_CONFIG;
 	for (;;) {
 		uint64_t now = clock_now(), when = TV_NEVER;
+		bool again;
 
 		if (switch_plugs(self.sw, memory))
 			signal_root();
-		if (switch_turn(self.sw, now, &when)) {
-			signal_clients();
-			continue;
-		}
+		again = switch_turn(self.sw, now, &when);
 		signal_clients();
+		again |= pace(now);
 		report(now, &when);
-		(void)sys_ntfn_wait(self.ntfn, when, &bits);
+		if (!again)
+			(void)sys_ntfn_wait(self.ntfn, when, &bits);
 	}
 }

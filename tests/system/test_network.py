@@ -15,48 +15,55 @@ SHELL = "trivet> "
 
 
 class Guests:
-    """Two guests, "left" and "right", behind one console."""
+    """Guests behind one console; @names in the order of the configuration, the first one in front."""
 
-    def __init__(self, child):
-        self.child, self.front = child, "left"
-        log_in(child, "left")
-        self.to("right", 2)
-        child.sendline("")
-        child.expect(r"right# ")
-        self.prompts = {"left": "left# ", "right": "right# "}
+    def __init__(self, child, *names):
+        self.child, self.front = child, names[0]
+        self.keys = {"shell": 0} | {name: number for number, name in enumerate(names, 1)}
+        self.prompts = {"shell": SHELL} | {name: f"{name}# " for name in names}
+        for name in names:
+            self.show(name)
+            child.expect_exact(f"Guest {name} is up")
+            child.expect_exact(self.prompts[name])
+            self.ask(name, "stty cols 250")
 
-    def to(self, name, key):
-        self.child.send(f"\x01{key}")
-        self.front = name
+    def show(self, name):
+        if self.front != name:
+            self.child.send(f"\x01{self.keys[name]}")
+            self.front = name
 
     def ask(self, name, text):
-        """Type a line in guest @name, "left" or "right", or on the management shell, "shell"."""
+        """Type a line in guest @name, or on the management shell, "shell"; returns what it printed."""
         if self.front != name:
-            self.to(name, {"shell": 0, "left": 1, "right": 2}[name])
+            self.show(name)
             self.child.sendline("")
-            self.child.expect_exact(SHELL if name == "shell" else self.prompts[name])
-        return self.child.ask(text, SHELL if name == "shell" else self.prompts[name])
+            self.child.expect_exact(self.prompts[name])
+        return self.child.ask(text, self.prompts[name])
 
-    def address(self, left="", right=""):
-        for name, number, more in (("left", 1, left), ("right", 2, right)):
-            self.ask(name, f"stty cols 250; ip addr add 10.0.0.{number}/24 dev eth0; ip link set eth0 up; {more}")
-
-
-@pytest.fixture
-def guests(console, tmp_path):
-    """Starts examples/net.toml, with @change applied to its text."""
-    def start(change=lambda text: text):
-        config = tmp_path / "net.toml"
-        config.write_text(change((TREE / "examples/net.toml").read_text()))
-        return Guests(console(config, "--direct"))
-    return start
+    def power_off(self):
+        for name in list(self.keys)[1:]:
+            self.show(name)
+            self.child.sendline("")
+            self.child.expect_exact(self.prompts[name])
+            self.child.sendline("poweroff -f")
+        return self.child.end()
 
 
-def test_two_guests_reach_each_other_and_survive_their_switch(guests):
-    both = guests()
-    both.address()
-    assert "3 packets received" in both.ask("left", "ping -c 3 10.0.0.2")
-    # A stream in both directions: large segments in one piece, checksums left open.
+def up(interface, address):
+    return f"ip addr add {address} dev {interface}; ip link set {interface} up"
+
+
+def ping(address):
+    """Pings until there is an answer: what the first one has to wait for, such as addresses, may take longer than its patience."""
+    return f"until ping -c 1 -W 5 {address}; do :; done"
+
+
+def test_two_guests_reach_each_other_and_survive_their_switch(console):
+    both = Guests(console(TREE / "examples/net.toml", "--direct"), "left", "right")
+    both.ask("left", up("eth0", "10.0.0.1/24"))
+    both.ask("right", up("eth0", "10.0.0.2/24"))
+    assert "bytes from 10.0.0.2" in both.ask("left", ping("10.0.0.2"))
+    # A stream: large segments in one piece, checksums left open.
     both.ask("right", "(nc -l -p 5000 >/tmp/got; md5sum /tmp/got >/tmp/sum) &")
     both.ask("left", "dd if=/dev/urandom of=/tmp/sent bs=64k count=32 2>/dev/null; nc 10.0.0.2 5000 </tmp/sent")
     sent = re.search(r"[0-9a-f]{32}", both.ask("left", "md5sum /tmp/sent"))[0]
@@ -64,11 +71,22 @@ def test_two_guests_reach_each_other_and_survive_their_switch(guests):
     status = both.ask("shell", "status lan")
     assert re.search(r"left/0\s+up\s+in [1-9]", status) and re.search(r"right/0\s+up\s+in [1-9]", status)
     both.ask("shell", "restart lan")
-    assert "bytes from 10.0.0.2" in both.ask("left", "until ping -c 1 -W 2 10.0.0.2; do :; done")
-    both.child.sendline("poweroff -f")
-    both.ask("right", "")
-    both.child.sendline("poweroff -f")
-    assert both.child.end() == 0
+    assert "bytes from 10.0.0.2" in both.ask("left", ping("10.0.0.2"))
+    assert both.power_off() == 0
+
+
+def test_a_guest_routes_between_networks_and_gives_addresses(console):
+    all_three = Guests(console(TREE / "examples/router.toml", "--direct"), "client", "router", "server")
+    all_three.ask("server", up("eth0", "10.2.0.2/24") + "; ip route add default via 10.2.0.1")
+    all_three.ask("router", up("eth0", "10.1.0.1/24") + "; " + up("eth1", "10.2.0.1/24") + "; echo 1 >/proc/sys/net/ipv4/ip_forward")
+    all_three.ask("router", r"printf 'start 10.1.0.100\nend 10.1.0.110\ninterface eth0\nopt router 10.1.0.1\nlease_file /tmp/l\n' >/tmp/c")
+    all_three.ask("router", "touch /tmp/l; udhcpd -S /tmp/c")
+    all_three.ask("client", "echo '#!/bin/sh' >/tmp/s; chmod +x /tmp/s; ip link set eth0 up")
+    all_three.ask("client", "echo '[ $1 = bound ] && ip addr add $ip/24 dev eth0 && ip route add default via $router; true' >>/tmp/s")
+    assert "10.1.0.10" in all_three.ask("client", "until udhcpc -i eth0 -s /tmp/s -n -q; do :; done")
+    answer = all_three.ask("client", ping("10.2.0.2"))
+    assert "bytes from 10.2.0.2" in answer and "ttl=63" in answer
+    assert all_three.power_off() == 0
 
 
 def free_port():

@@ -15,9 +15,6 @@
 #define QUOTA_PORT		4u		/* ... of a port, beside one for each GiB of memory */
 #define RETRY_MS		5000u
 #define LOG_LINE		256u
-/* Of each period, at most so much: the switch runs above the VMs, and none of them shall get all of a CPU by sending. */
-#define SWITCH_BUDGET_US	7000u
-#define SWITCH_PERIOD_US	10000u
 
 struct network networks[CONFIG_NETWORKS];
 
@@ -42,9 +39,7 @@ static void shared_renew(struct network *n)
 
 static bool network_spawn(struct network *n, const struct tv_root_module *m)
 {
-	const struct child_limits limits = {
-		.cpu = CONFIG_CPU_ROOT, .priority = ROOT_PRIORITY_DRIVER, .budget_us = SWITCH_BUDGET_US, .period_us = SWITCH_PERIOD_US,
-	};
+	const struct child_limits limits = { .cpu = CONFIG_CPU_ROOT, .priority = ROOT_PRIORITY_DRIVER };
 
 	shared_renew(n);
 	child_begin(&n->child, ROOT_CHILD_NETWORK + n->index, SWITCH_MODULE, switch_quota(n), ROOT_BIT_NETWORK_END + n->index);
