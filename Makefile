@@ -56,9 +56,10 @@ VIRTIO_SRC := blk.c blk_link.c blk_ram.c devices.c hvc.c net.c net_control.c rng
 SERIAL_SRC := main.c uart.c
 SWITCH_SRC := frame.c main.c offload.c port.c switch.c table.c
 # The drivers of PCI functions: folder, and what is linked beside it.
-DRIVERS := ahci e1000e pci virtio_blk virtio_net
+DRIVERS := ahci e1000e nvme pci virtio_blk virtio_net
 DRV_LIB_SRC := device.c driver.c nic.c virtio.c virtqueue.c
 AHCI_SRC := main.c port.c
+NVME_SRC := controller.c main.c prp.c queue.c
 BLOCK_SRC := block.c disk.c gpt.c request.c
 VIRTIO_BLK_SRC := main.c
 VIRTIO_NET_SRC := main.c
@@ -76,6 +77,7 @@ SWITCH := $(addprefix drivers/switch/,$(SWITCH_SRC))
 DRV_LIB := $(addprefix drivers/lib/,$(DRV_LIB_SRC))
 PCI    := $(addprefix drivers/pci/,$(PCI_SRC))
 AHCI   := $(addprefix drivers/ahci/,$(AHCI_SRC))
+NVME   := $(addprefix drivers/nvme/,$(NVME_SRC))
 BLOCK  := $(addprefix drivers/block/,$(BLOCK_SRC))
 VIRTIO_BLK := $(addprefix drivers/virtio_blk/,$(VIRTIO_BLK_SRC))
 VIRTIO_NET := $(addprefix drivers/virtio_net/,$(VIRTIO_NET_SRC))
@@ -220,7 +222,7 @@ coverage:
 
 # Every source on a line of its own, for tools/check/sources.sh.
 list-sources:
-	@printf '%s\n' $(KERNEL) arch/x86/asm_offsets.c $(RT) $(ROOT) $(VMM) $(SERIAL) $(SWITCH) $(DRV_LIB) $(PCI) $(AHCI) $(BLOCK) $(VIRTIO_BLK) $(VIRTIO_NET) $(E1000E)
+	@printf '%s\n' $(KERNEL) arch/x86/asm_offsets.c $(RT) $(ROOT) $(VMM) $(SERIAL) $(SWITCH) $(DRV_LIB) $(PCI) $(AHCI) $(NVME) $(BLOCK) $(VIRTIO_BLK) $(VIRTIO_NET) $(E1000E)
 
 clean:
 	$(Q)for entry in $(B)/*; do [ "$$entry" = $(B)/guests ] || rm -rf "$$entry"; done
@@ -280,6 +282,7 @@ $(B)/vmm.debug: $(call objs,$(VMM))
 $(B)/serial.debug: $(call objs,$(SERIAL))
 $(B)/switch.debug: $(call objs,$(SWITCH))
 $(B)/ahci.debug: $(call objs,$(AHCI) $(BLOCK) $(DRV_LIB))
+$(B)/nvme.debug: $(call objs,$(NVME) $(BLOCK) $(DRV_LIB))
 $(B)/pci.debug: $(call objs,$(PCI))
 $(B)/virtio_blk.debug: $(call objs,$(VIRTIO_BLK) $(BLOCK) $(DRV_LIB))
 $(B)/virtio_net.debug: $(call objs,$(VIRTIO_NET) $(DRV_LIB))
@@ -387,5 +390,5 @@ $(B)/perf/kvm_host: tests/perf/kvm_host.c
 	@mkdir -p $(@D)
 	$(call say,CC,$<)$(CC) -std=gnu11 $(WARN) -O2 -static -o $@ $<
 
--include $(KERNEL_OBJ:.o=.d) $(RT_OBJ:.o=.d) $(patsubst %.o,%.d,$(call objs,$(ROOT) $(VMM) $(SERIAL) $(SWITCH) $(DRV_LIB) $(PCI) $(AHCI) $(BLOCK) $(VIRTIO_BLK) $(VIRTIO_NET) $(E1000E) $(USER_TESTS) $(MONITORS)))
+-include $(KERNEL_OBJ:.o=.d) $(RT_OBJ:.o=.d) $(patsubst %.o,%.d,$(call objs,$(ROOT) $(VMM) $(SERIAL) $(SWITCH) $(DRV_LIB) $(PCI) $(AHCI) $(NVME) $(BLOCK) $(VIRTIO_BLK) $(VIRTIO_NET) $(E1000E) $(USER_TESTS) $(MONITORS)))
 -include $(B)/asm_offsets.d $(B)/cpu-model.d $(B)/perf/guest.c.d $(wildcard $(B)/tests/*/*.d)

@@ -23,10 +23,12 @@ static bool segment_add(const struct block_client *c, struct block_request *r, u
 	return !len;
 }
 
-/* Sectors [@first, @first + @count) of the client's disk. */
+/* Sectors [@first, @first + @count) of the client's disk, whole blocks of it. */
 static enum blk_status range_set(const struct block_client *c, struct block_request *r, uint64_t first, uint64_t count, uint64_t max)
 {
-	if (!count || count > max || !range_inside(first, count, c->sectors))
+	uint64_t block = c->unit->block / BLK_SECTOR;
+
+	if (!count || count > max || !range_inside(first, count, c->sectors) || (c->first + first) % block || count % block)
 		return BLK_ERANGE;
 	r->sector = c->first + first;
 	r->sectors = count;
@@ -39,7 +41,8 @@ static enum blk_status transfer(const struct block_client *c, const struct link_
 	uint64_t bytes = 0;
 
 	for (unsigned i = 0; i < q->segments; i++) {
-		if (!segment[i].len || segment[i].len % BLK_SECTOR || !segment_add(c, r, segment[i].addr, segment[i].len))
+		/* Devices address memory in words of 32 bits. */
+		if (!segment[i].len || segment[i].len % BLK_SECTOR || segment[i].addr % 4 || !segment_add(c, r, segment[i].addr, segment[i].len))
 			return BLK_ERANGE;
 		bytes += segment[i].len;
 	}

@@ -13,7 +13,7 @@ PREFIX = "\x01"
 SHELL = "trivet> "
 SIZE = 64 << 20
 PARTS = [("boot", 2048, 4096), ("root", 8192, 65536)]
-KINDS = ["virtio-blk", "ahci"]
+KINDS = ["virtio-blk", "ahci", "nvme"]
 GUEST = 'memory = "128M"\nkernel = "guest:linux-cloud"\ninitrd = "guest:busybox"\ncmdline = "console=ttyS0 hostname=%s panic=-1"\n'
 
 

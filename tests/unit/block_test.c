@@ -184,6 +184,7 @@ static void nothing_outside_of_memory_or_partition_reaches_the_device(void **sta
 	assert_int_equal(read_at(0, 0ull - 512, 1024), BLK_ERANGE);
 	assert_int_equal(read_at(0, 0, 0), BLK_ERANGE);
 	assert_int_equal(read_at(0, 0, 511), BLK_ERANGE);
+	assert_int_equal(read_at(0, 2, 512), BLK_ERANGE);
 	assert_int_equal(read_at(0, 0, 257 * 512), BLK_ERANGE);
 	assert_int_equal(read_at(0, 0, 0xfffffe00), BLK_ERANGE);
 	assert_int_equal(ask(BLK_READ, 0, 0, 0, NULL), BLK_ERANGE);
