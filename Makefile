@@ -48,7 +48,7 @@ ROOT_SRC := acpi.c blob.c child.c clock.c command.c config.c config_disk.c confi
 VMM_SRC := acpi.c acpi_loader.c bus.c console.c cpu_feature.c cpu_model.c cpuid.c cr.c devices.c emulate.c exit.c exit_cpu.c firmware.c \
 	gmem.c gwalk.c hyperv.c inject.c insn.c insn_alu.c insn_exec.c insn_fetch.c insn_mem.c insn_operand.c insn_seg.c insn_stack.c insn_string.c \
 	insn_table.c irqchip.c layout.c legacy.c lock.c log.c main.c mmio.c mp.c msr.c pio.c pvcall.c pvclock.c record.c \
-	resume.c retire.c steal.c suspend.c synic.c timer.c trace.c variables.c vcpu.c vector.c vm.c
+	resume.c retire.c steal.c suspend.c synic.c task.c timer.c trace.c variables.c vcpu.c vector.c vm.c
 DEV_SRC := ahci.c ata.c atapi.c board.c flash.c fwcfg.c hpet.c i8042.c ioapic.c lapic.c lapic_ipi.c lapic_irq.c lapic_timer.c misc.c msix.c pci.c pci_cfg.c pic.c pit.c \
 	pm.c rtc.c testdev.c uart.c
 LOAD_SRC := elf.c linux.c load.c multiboot.c multiboot2.c place.c pvh.c

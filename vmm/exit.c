@@ -8,6 +8,7 @@
 #include <rt/sys.h>
 #include <rt/time.h>
 
+#include "task.h"
 #include "vcpu.h"
 #include "vm.h"
 
@@ -41,12 +42,6 @@ static enum vm_next on_shutdown(struct vcpu *v)
 {
 	return vm_stop(v->vm, VM_EXIT_CRASH, "triple fault on CPU %u (rip 0x%llx, cr3 0x%llx)", v->index,
 		       (unsigned long long)v->page->rip, (unsigned long long)v->page->cr3);
-}
-
-static enum vm_next on_task(struct vcpu *v)
-{
-	return vm_stop(v->vm, VM_EXIT_CRASH, "hardware task switch to selector 0x%llx (rip 0x%llx): not supported",
-		       (unsigned long long)v->page->arg0, (unsigned long long)v->page->rip);
 }
 
 /* Nothing sensible can follow: the record goes into the log, and this VM ends. */
@@ -86,7 +81,7 @@ static const struct {
 	[TV_EXIT_INSN]	    = { exit_insn, TV_REGS_CR | TV_REGS_SEG },
 	[TV_EXIT_SHUTDOWN]  = { on_shutdown, TV_REGS_ALL },
 	[TV_EXIT_INIT]	    = { on_fail, TV_REGS_ALL },
-	[TV_EXIT_TASK]	    = { on_task, TV_REGS_ALL },
+	[TV_EXIT_TASK]	    = { exit_task, TV_REGS_ALL },
 	[TV_EXIT_FAIL]	    = { on_fail, TV_REGS_ALL },
 };
 _Static_assert(ARRAY_LEN(on_exit) == TV_EXIT_KINDS, "every exit kind needs a handler");

@@ -186,3 +186,38 @@ enum insn_result insn_fetch(struct insn_ctx *c, struct insn *in)
 	default:		return INSN_UNSUPPORTED;
 	}
 }
+
+/* The decoder knows none of these but the far jump through memory, which is as long as the call. */
+unsigned insn_task_length(struct insn_ctx *c)
+{
+	enum insn_mode mode = insn_mode(c->st);
+	uint8_t bytes[2 * 16];
+	unsigned count = 0, at = 0, offset = mode == INSN_MODE_16 ? 2 : 4;
+	struct insn in;
+
+	if (fetch_bytes(c, mode, bytes, &count) != INSN_DONE)
+		return 0;
+	if (count < INSN_MAX_LENGTH)
+		(void)fetch_bytes(c, mode, bytes, &count);	/* the next page, if there is one */
+	for (; at < count; at++) {
+		if (bytes[at] == 0x66)
+			offset = mode == INSN_MODE_16 ? 4 : 2;
+		else if (bytes[at] != 0x67 && (bytes[at] & 0xe7) != 0x26 && (bytes[at] & 0xfe) != 0x64)
+			break;
+	}
+	if (at + 1 >= count)
+		return at < count && bytes[at] >= 0xcc ? at + 1 : 0;
+	switch (bytes[at]) {
+	case 0x9a: case 0xea:
+		return at + 1 + offset + 2;
+	case 0xcc: case 0xce: case 0xcf:
+		return at + 1;
+	case 0xcd:
+		return at + 2;
+	case 0xff:
+		bytes[at + 1] = (uint8_t)((bytes[at + 1] & ~0x38u) | 5u << 3);
+		return insn_decode(bytes, count, mode, &in) == INSN_OK ? in.length : 0;
+	default:
+		return 0;
+	}
+}

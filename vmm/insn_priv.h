@@ -26,6 +26,16 @@ enum insn_result insn_exec_store_system(struct insn_ctx *c, const struct insn *i
 enum insn_result insn_exec_table(struct insn_ctx *c, const struct insn *in);		/* SGDT, SIDT, LGDT, LIDT  */
 enum insn_result insn_load_segment(struct insn_ctx *c, unsigned seg, uint16_t sel) MUST_USE;
 
+/* For task.c.  The TSS that @sel names, busy or not, in the form of TR; set or clear its busy bit; the segments of a new task. */
+enum insn_result insn_find_tss(struct insn_ctx *c, uint16_t sel, bool busy, struct tv_segment *tss) MUST_USE;
+enum insn_result insn_mark_tss(struct insn_ctx *c, uint16_t sel, bool busy) MUST_USE;
+enum insn_result insn_load_task_ldt(struct insn_ctx *c, uint16_t sel) MUST_USE;
+enum insn_result insn_load_task_code(struct insn_ctx *c, uint16_t sel, uint32_t eip) MUST_USE;
+enum insn_result insn_load_task_data(struct insn_ctx *c, unsigned seg, uint16_t sel) MUST_USE;
+
+/* insn_fetch.c: bytes of the instruction at RIP that switches tasks (far CALL or JMP, IRET, INT n, INT3, INTO); 0: it is none. */
+unsigned insn_task_length(struct insn_ctx *c);
+
 /* Linear address @rip as the target of a branch: #GP(0) if it is not canonical or beyond the limit of CS. */
 enum insn_result insn_check_target(struct insn_ctx *c, const struct insn *in, uint64_t rip) MUST_USE;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Segment registers and descriptor tables: loads of data segments, far jumps to code segments, LDTR, TR, GDTR, IDTR, and the
- * stores of these.  Far jumps through gates and task switches are not supported.
+ * stores of these.  Far jumps through gates are not supported; task.c switches tasks.
  *
  * SDM, "Segment Descriptors", "Privilege Level Checking When Accessing Data Segments", "Direct Calls or Jumps to Code Segments".
  */
@@ -296,6 +296,87 @@ enum insn_result insn_exec_load_system(struct insn_ctx *c, const struct insn *in
 	else
 		r = seg == TV_TR ? insn_raise_error(c, EXC_GP, 0) : load_null(c, seg, (uint16_t)sel);
 	return r ? r : insn_finish(c, in, c->st->rflags);
+}
+
+/* --- task switches: what the segments of a new task are checked for --------------------------------------------------- */
+
+/* A selector out of a TSS that is wrong for any reason but absence raises #TS. */
+static enum insn_result in_task(struct insn_ctx *c, enum insn_result r)
+{
+	if (r == INSN_EXCEPTION && c->fault.vector == EXC_GP)
+		c->fault.vector = EXC_TS;
+	return r;
+}
+
+enum insn_result insn_find_tss(struct insn_ctx *c, uint16_t sel, bool busy, struct tv_segment *tss)
+{
+	struct tv_segment old = c->st->seg[TV_TR];
+	struct descriptor d;
+	enum insn_result r = sel & 4 ? bad_selector(c, EXC_GP, sel) : read_descriptor(c, sel, false, &d);
+
+	if (!r && (d.low & DESC_S || (desc_type(d.low) & ~8u) != TYPE_TSS16 + (busy ? 2u : 0u)))
+		r = bad_selector(c, EXC_GP, sel);
+	if (r)
+		return busy ? in_task(c, r) : r;
+	if (!(d.low & DESC_P))
+		return bad_selector(c, EXC_NP, sel);
+	set_segment(c, TV_TR, sel, &d);
+	*tss = c->st->seg[TV_TR];
+	c->st->seg[TV_TR] = old;
+	return INSN_DONE;
+}
+
+enum insn_result insn_mark_tss(struct insn_ctx *c, uint16_t sel, bool busy)
+{
+	struct insn_span span;
+	uint64_t old[2] = { 0 }, value[2] = { 0 };
+	struct descriptor d;
+	enum insn_result r = read_descriptor(c, sel, false, &d);
+
+	if (r)
+		return r;
+	old[0] = d.low;
+	value[0] = busy ? d.low | DESC_TSS_BUSY : d.low & ~DESC_TSS_BUSY;
+	r = insn_map_linear(c, d.linear, 8, GWALK_IMPLICIT | GWALK_WRITE, NULL, &span);
+	if (r)
+		return r;
+	return insn_span_exchange(c, &span, old, value) ? INSN_DONE : INSN_RETRY;
+}
+
+enum insn_result insn_load_task_ldt(struct insn_ctx *c, uint16_t sel)
+{
+	return in_task(c, sel & ~3u ? load_system_descriptor(c, TV_LDTR, sel) : load_null(c, TV_LDTR, sel));
+}
+
+enum insn_result insn_load_task_data(struct insn_ctx *c, unsigned seg, uint16_t sel)
+{
+	return in_task(c, insn_load_segment(c, seg, sel));
+}
+
+/* CS, whose RPL is the new task's CPL. */
+enum insn_result insn_load_task_code(struct insn_ctx *c, uint16_t sel, uint32_t eip)
+{
+	struct descriptor d;
+	enum insn_result r;
+	unsigned dpl;
+
+	if (c->st->rflags & RFLAGS_VM) {
+		set_real_segment(c, TV_CS, sel);
+		return INSN_DONE;
+	}
+	r = sel & ~3u ? read_descriptor(c, sel, false, &d) : bad_selector(c, EXC_GP, sel);
+	if (r)
+		return in_task(c, r);
+	dpl = desc_dpl(d.low);
+	if (!(d.low & DESC_S) || !(d.low & DESC_CODE) || (d.low & BIT(42) ? dpl > (sel & 3u) : dpl != (sel & 3u)))
+		return bad_selector(c, EXC_TS, sel);
+	if (!(d.low & DESC_P))
+		return bad_selector(c, EXC_NP, sel);
+	r = mark_descriptor(c, &d, DESC_A);
+	if (r)
+		return r;
+	set_segment(c, TV_CS, sel, &d);
+	return eip > c->st->seg[TV_CS].limit ? insn_raise_error(c, EXC_GP, 0) : INSN_DONE;
 }
 
 /* UMIP hides these registers from user mode. */

@@ -131,6 +131,14 @@ static uint32_t decode_msr(struct vcpu *v, const struct vmcb *b)
 	return b->exit_info1 & 1 ? TV_EXIT_WRMSR : TV_EXIT_RDMSR;
 }
 
+/* SVM has no type of its own for INT3 and INTO. */
+static bool by_instruction(uint64_t event)
+{
+	unsigned type = TV_EVENT_TYPE(event), vector = TV_EVENT_VECTOR(event);
+
+	return type == TV_EVENT_SOFT_INT || (type == TV_EVENT_EXC && (vector == EXC_BP || vector == EXC_OF));
+}
+
 static uint32_t decode_task(struct vcpu *v, const struct vmcb *b)
 {
 	struct tv_exit_page *p = v->page;
@@ -139,6 +147,8 @@ static uint32_t decode_task(struct vcpu *v, const struct vmcb *b)
 	p->arg0 = b->exit_info1 & 0xffff;
 	p->arg1 = info & TASK_IRET ? TV_TASK_IRET : info & TASK_JMP ? TV_TASK_JMP :
 		  b->exit_int_info & EVENT_VALID ? TV_TASK_GATE : TV_TASK_CALL;
+	if (p->arg1 == TV_TASK_GATE && by_instruction(b->exit_int_info))
+		p->arg1 |= TV_TASK_SOFT;
 	if (info & TASK_ERROR)
 		p->arg1 |= TV_TASK_HAS_ERROR | info << 32;
 	return TV_EXIT_TASK;

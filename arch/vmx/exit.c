@@ -137,6 +137,8 @@ static uint32_t decode_task(struct vcpu *v, uint32_t vectoring)
 
 	p->arg0 = TASK_SELECTOR(q);
 	p->arg1 = TASK_SOURCE(q);
+	if (vectoring & EVENT_VALID && (TV_EVENT_TYPE(vectoring) == TV_EVENT_SOFT_INT || TV_EVENT_TYPE(vectoring) == TV_EVENT_SOFT_EXC))
+		p->arg1 |= TV_TASK_SOFT;
 	if (vectoring & EVENT_VALID && vectoring & EVENT_ERROR)
 		p->arg1 |= TV_TASK_HAS_ERROR | (uint64_t)vmcs_read32(VMCS_IDT_VECTORING_ERROR) << 32;
 	return TV_EXIT_TASK;

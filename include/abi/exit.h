@@ -134,6 +134,7 @@ enum tv_exit_kind {
 #define TV_TASK_JMP		2u
 #define TV_TASK_GATE		3u		/* an interrupt or exception through a task gate; it is not in @pending */
 #define TV_TASK_HAS_ERROR	(1u << 2)	/* bits 63:32 hold the error code to push                               */
+#define TV_TASK_SOFT		(1u << 3)	/* of TV_TASK_GATE: by INT n, INT3 or INTO                              */
 
 enum tv_insn {
 	TV_INSN_INVD = 1, TV_INSN_WBINVD, TV_INSN_INVLPG, TV_INSN_INVPCID, TV_INSN_RDTSC, TV_INSN_RDTSCP, TV_INSN_RDPMC,

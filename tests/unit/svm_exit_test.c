@@ -314,6 +314,13 @@ static void a_task_switch_says_where_it_came_from(void **state)
 	next.info2 = BIT(44) | 0x50;
 	svm_run(&vcpu);
 	assert_int_equal(page.arg1, TV_TASK_GATE | TV_TASK_HAS_ERROR | 0x50ull << 32);
+	next.int_info = EVENT_VALID | EVENT_SOFT_INT << 8 | 0x30;
+	next.info2 = 0;
+	svm_run(&vcpu);
+	assert_int_equal(page.arg1, TV_TASK_GATE | TV_TASK_SOFT);
+	next.int_info = EVENT_VALID | EVENT_EXCEPTION << 8 | EXC_BP;
+	svm_run(&vcpu);
+	assert_int_equal(page.arg1, TV_TASK_GATE | TV_TASK_SOFT);
 	assert_int_equal(page.pending, 0);
 }
 

@@ -161,8 +161,11 @@ static void task_switches_tell_their_source_and_error_code(void **state)
 	next.vectoring = EVENT_VALID | EVENT_ERROR | 3 << 8 | 13;
 	next.vectoring_error = 0x18;
 	assert_int_equal(run(9, 0x30 | 3ull << 30), TV_EXIT_TASK);
-	next.vectoring = 0;
 	assert_int_equal(page.arg1, TV_TASK_GATE | TV_TASK_HAS_ERROR | 0x18ull << 32);
+	next.vectoring = EVENT_VALID | 4 << 8 | 0x30;		/* INT n */
+	assert_int_equal(run(9, 0x30 | 3ull << 30), TV_EXIT_TASK);
+	assert_int_equal(page.arg1, TV_TASK_GATE | TV_TASK_SOFT);
+	next.vectoring = 0;
 	assert_int_equal(page.pending, 0);
 }
 
