@@ -97,6 +97,7 @@ void emulate_init(struct vcpu *v)
 {
 	v->insn = (struct insn_ctx){
 		.st = v->page, .vm = &v->vm->walk, .ops = &emulate_ops, .cpu = v, .max_iterations = REP_ITERATIONS,
+		.modes = INSN_MODES_UNKNOWN,
 	};
 }
 

@@ -15,6 +15,8 @@
 
 #include <abi/exit.h>
 #include <lib/base.h>
+#include <x86/cr.h>
+#include <x86/msr.h>
 
 #include "gwalk.h"
 #include "insn.h"
@@ -56,7 +58,7 @@ typedef uint64_t __attribute__((aligned(1), may_alias)) insn_word;
 struct insn_memo {
 	uint64_t rip;
 	uint64_t cs, cs_base;		/* of CS: selector, attributes and limit as one word; base               */
-	uint64_t mode;			/* insn_ctx.epoch and CPL                                                */
+	uint64_t mode;			/* insn_ctx.modes and CPL                                                */
 	uint64_t cr3;
 	struct gwalk_note walk;
 	const volatile insn_word *at;	/* 16 bytes of guest RAM in one page, the instruction among them; NULL: empty */
@@ -88,14 +90,23 @@ struct insn_ctx {
 	bool hint_write;		/* the access was a write; else only reads use it */
 	gpa_t hint;			/* only its page counts */
 	struct insn_fault fault;	/* set with INSN_EXCEPTION */
-	uint64_t epoch;			/* changes by 4 whenever CR0, CR4 or EFER may have changed: insn_modes_changed() */
+	uint64_t modes;			/* insn_modes_changed(); CPL has the bits below   */
 	struct insn_memo memo[INSN_MEMOS];	/* private */
 };
 
-/* What was learnt about instructions under other CR0, CR4 and EFER does not count any more. */
+/*
+ * CR0, CR4 or EFER may have changed: what was learnt about instructions counts where all is the same that decides how they are found
+ * and decoded.  What only concerns data (WP, SMAP), floating point or the TLB (PGE) is not among it.
+ */
+#define INSN_MODES_CR4		(CR4_PSE | CR4_PAE | CR4_LA57 | CR4_PCIDE | CR4_SMEP)
+#define INSN_MODES_EFER		(EFER_LME | EFER_LMA | EFER_NXE)
+#define INSN_MODES_UNKNOWN	BIT(63)		/* at first: none of these */
 static inline void insn_modes_changed(struct insn_ctx *c)
 {
-	c->epoch += 4;			/* CPL has the bits below */
+	const struct tv_exit_page *st = c->st;
+
+	_Static_assert(INSN_MODES_EFER << 8 < BIT(32) && CR0_PG == BIT(31) && CR0_PE == BIT(0), "each bit has its place");
+	c->modes = (st->cr4 & INSN_MODES_CR4) << 32 | (st->efer & INSN_MODES_EFER) << 8 | (st->cr0 >> 31 & 1) << 3 | (st->cr0 & CR0_PE) << 2;
 }
 
 enum insn_mode insn_mode(const struct tv_exit_page *st);

@@ -123,7 +123,7 @@ static unsigned fetch_noted(struct insn_ctx *c, enum insn_mode mode, struct insn
 	m->rip = st->rip;
 	m->cs = insn_code_segment(st);
 	m->cs_base = st->seg[TV_CS].base;
-	m->mode = c->epoch ^ st->cpl;
+	m->mode = c->modes ^ st->cpl;
 	m->cr3 = st->cr3;
 	m->kind = m->plain = 0;
 	begin = (linear & PAGE_MASK) - begin;

@@ -35,7 +35,7 @@ static ALWAYS_INLINE struct insn_memo *insn_seen(struct insn_ctx *c)
 	struct insn_memo *m = insn_memo_slot(c);
 
 	if (unlikely(!m->at || (m->rip ^ st->rip) | (m->cs ^ insn_code_segment(st)) | (m->cs_base ^ st->seg[TV_CS].base) |
-		     (m->mode ^ c->epoch ^ st->cpl)))
+		     (m->mode ^ c->modes ^ st->cpl)))
 		return NULL;
 	if (unlikely(m->cr3 != st->cr3))
 		return insn_seen_elsewhere(c, m);

@@ -645,15 +645,21 @@ static void a_place_is_known_under_another_cr3_only_if_the_first_table_agrees(vo
 	test_free(g);
 }
 
-static void nothing_is_known_any_more_when_the_paging_mode_may_have_changed(void **state)
+static void nothing_is_known_any_more_when_the_paging_mode_has_changed(void **state)
 {
 	struct guest *g = guest64();
 	struct insn in;
 
 	(void)state;
+	insn_modes_changed(&g->ctx);
 	assert_int_equal(fetch_at(g, GUEST_CODE, "\x89\x47\x20", 3, &in), INSN_DONE);
 	assert_int_equal(insn_fetch(&g->ctx, &in), INSN_DONE);
 	assert_non_null(insn_seen(&g->ctx));
+	g->st.cr0 ^= CR0_WP;
+	g->st.cr4 ^= CR4_PGE;
+	insn_modes_changed(&g->ctx);
+	assert_non_null(insn_seen(&g->ctx));
+	g->st.cr4 ^= CR4_SMEP;
 	insn_modes_changed(&g->ctx);
 	assert_null(insn_seen(&g->ctx));
 	test_free(g);
@@ -921,7 +927,7 @@ int main(void)
 		cmocka_unit_test(fetch_reads_guest_memory_once),
 		cmocka_unit_test(a_place_that_was_fetched_from_is_not_walked_to_again_until_something_changes),
 		cmocka_unit_test(a_place_is_known_under_another_cr3_only_if_the_first_table_agrees),
-		cmocka_unit_test(nothing_is_known_any_more_when_the_paging_mode_may_have_changed),
+		cmocka_unit_test(nothing_is_known_any_more_when_the_paging_mode_has_changed),
 		cmocka_unit_test(small_page_table_entries_are_compared_as_well),
 		cmocka_unit_test(code_that_changes_is_decoded_again),
 		cmocka_unit_test(fetch_raises_what_the_cpu_raises),
