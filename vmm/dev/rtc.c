@@ -287,6 +287,7 @@ static void cmos_write(struct rtc *r, unsigned reg, uint8_t val)
 		r->s.ram[reg] = val;
 		return;
 	}
+	r->shown = RTC_UNKNOWN;		/* the time, or its format, may change */
 	flags_sync(r, now);
 	if (reg == RTC_A || reg == RTC_B) {
 		control_write(r, reg, val, now);
@@ -301,6 +302,15 @@ static void cmos_write(struct rtc *r, unsigned reg, uint8_t val)
 	schedule(r);
 }
 
+/* Programs read all registers, and again: once a second is often enough for divisions. */
+static void show(struct rtc *r, int64_t time)
+{
+	if (likely(time == r->shown))
+		return;
+	registers_from_time(r, time);
+	r->shown = time;
+}
+
 static uint8_t cmos_read(struct rtc *r, unsigned reg)
 {
 	uint64_t now;
@@ -310,7 +320,7 @@ static uint8_t cmos_read(struct rtc *r, unsigned reg)
 		return r->s.ram[reg];
 	now = ticks_now(r);
 	if (is_time(reg) && running(r))
-		registers_from_time(r, time_at(r, now));
+		show(r, time_at(r, now));
 	val = r->s.ram[reg];
 	if (reg == RTC_A && running(r) && (now - r->s.base) % RTC_HZ >= RTC_HZ - UIP_TICKS)
 		val |= A_UIP;
@@ -370,6 +380,7 @@ bool rtc_restore(void *dev, const void *state)
 	if (s->base > s->synced || s->synced > now || s->base_time < 0 || s->base_time > (int64_t)BIT(40))
 		return false;
 	r->s = *s;
+	r->shown = RTC_UNKNOWN;
 	r->s.irq = record_bool(&s->irq);
 	irq_legacy_set(r->env.chip, GSI_RTC, r->s.irq);
 	flags_sync(r, now);
@@ -379,7 +390,7 @@ bool rtc_restore(void *dev, const void *state)
 
 void rtc_init(struct rtc *r, const struct dev_env *env, int64_t unix_time)
 {
-	*r = (struct rtc){ .env = *env };
+	*r = (struct rtc){ .env = *env, .shown = RTC_UNKNOWN };
 	clock_rate_init(&r->rate, env->tsc_hz, RTC_HZ);
 	timer_init(&r->timer, rtc_fire);
 	r->s.base = r->s.synced = ticks_now(r);

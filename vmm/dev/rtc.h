@@ -8,6 +8,7 @@
 #include <dev/env.h>
 
 #define RTC_HZ 32768ull
+#define RTC_UNKNOWN INT64_MIN
 
 struct rtc_state {
 	uint8_t index[2];		/* last index written to port 70h and 72h, 0 ... 127 */
@@ -20,6 +21,7 @@ struct rtc_state {
 
 struct rtc {
 	struct rtc_state s;
+	int64_t shown;			/* the registers hold the time of this second; RTC_UNKNOWN: perhaps of none */
 	struct clock_rate rate;
 	struct timer timer;
 	struct dev_env env;
