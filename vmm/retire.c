@@ -77,8 +77,7 @@ static NOINLINE unsigned decode_length(struct vcpu *v)
 	return 0;
 }
 
-/* All that is not the straight line of retire_length(). */
-static NOINLINE unsigned careful_length(struct vcpu *v)
+unsigned retire_length_carefully(struct vcpu *v)
 {
 	struct tv_exit_page *p = v->page;
 	unsigned len = p->insn_len;
@@ -95,22 +94,6 @@ static NOINLINE unsigned careful_length(struct vcpu *v)
 	/* Only an instruction that ends in another 64 KiB could wrap around, which depends on the mode. */
 	if ((p->rip ^ (p->rip + len)) >> 16 && !vcpu_need_code(v))
 		return 0;
-	v->mismatches = 0;
-	return len;
-}
-
-unsigned retire_length(struct vcpu *v)
-{
-	struct tv_exit_page *p = v->page;
-	unsigned len = p->insn_len;
-
-	if (!len && p->valid & TV_REGS_CODE) {
-		const struct insn_memo *m = insn_seen(&v->insn);
-
-		len = likely(m && m->kind == p->kind) ? m->in.length : 0;
-	}
-	if (unlikely(!len || p->rflags & RFLAGS_TF || (p->rip ^ (p->rip + len)) >> 16))
-		return careful_length(v);
 	v->mismatches = 0;
 	return len;
 }

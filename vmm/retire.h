@@ -13,10 +13,28 @@
 
 #include <x86/cr.h>
 
+#include "insn_seen.h"
 #include "vcpu.h"
 
+/* All that is not the straight line of retire_length(). */
+unsigned retire_length_carefully(struct vcpu *v);
+
 /* Length of the instruction that caused the exit.  0: see above; nothing was changed but for an exception that is on its way. */
-unsigned retire_length(struct vcpu *v);
+static ALWAYS_INLINE unsigned retire_length(struct vcpu *v)
+{
+	const struct tv_exit_page *p = v->page;
+	unsigned len = p->insn_len;
+
+	if (!len && p->valid & TV_REGS_CODE) {
+		const struct insn_memo *m = insn_seen(&v->insn);
+
+		len = likely(m && m->kind == p->kind) ? m->in.length : 0;
+	}
+	if (unlikely(!len || p->rflags & RFLAGS_TF || (p->rip ^ (p->rip + len)) >> 16))
+		return retire_length_carefully(v);
+	v->mismatches = 0;
+	return len;
+}
 
 uint64_t retire_wrap(const struct vcpu *v, uint64_t rip);
 enum vm_next retire_trap(struct vcpu *v);

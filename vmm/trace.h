@@ -36,8 +36,15 @@ static inline void trace_count(uint64_t *counter)
 /* Record the exit that stands in @p; its kind is below TV_EXIT_KINDS. */
 static inline void trace_exit(struct trace *t, const struct tv_exit_page *p)
 {
-	trace_count(&t->exits[p->kind]);
-	t->last[t->next++ % TRACE_EXITS] = (struct trace_exit){ p->rip, p->arg0, p->arg1, p->kind, p->insn_len };
+	struct trace_exit *e = &t->last[t->next++ % TRACE_EXITS];
+	uint32_t kind = p->kind;
+
+	trace_count(&t->exits[kind]);
+	e->rip = p->rip;
+	e->arg0 = p->arg0;
+	e->arg1 = p->arg1;
+	e->kind = kind;
+	e->insn_len = p->insn_len;
 }
 
 /* The name of an exit kind. */
