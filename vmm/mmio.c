@@ -105,15 +105,18 @@ enum vm_next exit_mmio(struct vcpu *v)
 		return impossible(v, "the guest executes");
 	if (unlikely(p->arg1 & TV_MMIO_WALK))
 		return impossible(v, "the guest has a page table");
-	if (likely(p->valid & TV_REGS_CODE) && likely(plain_access(v)))
+	if (likely(p->valid & TV_REGS_CODE) && likely(plain_access(v))) {
+		if (unlikely(p->valid & TV_REGS_SEG))
+			p->want[TV_EXIT_MMIO] = exit_want(TV_EXIT_MMIO, v->decode_groups);
 		return retire_done(v, false);
+	}
 	/* The CPU has just walked the tables for the operand: no need to do it again. */
 	v->insn.hint_valid = true;
 	v->insn.hint_write = p->arg1 & TV_MMIO_WRITE;
 	v->insn.hint.v = p->arg0;
 	next = emulate(v);
 	v->insn.hint_valid = false;
-	/* What is not 64-bit code needs its segments each time. */
+	/* What is not 64-bit code needs its segments each time, until such code comes back. */
 	if (insn_mode(p) != INSN_MODE_64)
 		p->want[TV_EXIT_MMIO] |= TV_REGS_CR | TV_REGS_SEG;
 	return next;
