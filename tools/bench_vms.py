@@ -14,6 +14,11 @@ MIB = 1 << 20
 MEMORY = 512 * MIB
 SECONDS = 900
 CYCLES = 10000
+# Hypercalls and a doorbell with its answer: at most, in instructions.
+AIMS = {"unknown_call": 60, "call_and_reply": 250, "doorbell_round": 5000}
+# What concerns one CPU alone must cost the same with others beside it, but for the clock's own price.
+LOCAL = ("unknown_call", "refused_signal", "signal", "poll", "call_and_reply", "run_to_hlt", "doorbell_round")
+JITTER = 3
 COST = re.compile(rb"cost: ([\w.]+)=(-?[\d.]+)")
 
 
@@ -61,8 +66,10 @@ def smp(report, work):
     for program in ("vcpu_cost", "cost"):
         one, four = (run(program, work, cpus=n) for n in (1, 4))
         for name in one:
-            report.put(f"smp.{name}.1cpu", one[name])
+            report.put(f"smp.{name}.1cpu", one[name], f"aim: at most {AIMS[name]}" if name in AIMS else "")
             report.put(f"smp.{name}.4cpus", four[name])
+        if dearer := [name for name in LOCAL if name in one and four[name] > one[name] + JITTER]:
+            sys.exit(f"bench: dearer on four CPUs than on one: {', '.join(dearer)}")
     for name, value in run("reservation", work).items():
         report.put(name, value, "per cent of a CPU")
     found = run("wakeup", work, "bochs-vmx", cpus=2)

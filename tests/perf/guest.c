@@ -10,6 +10,7 @@
 #include <lib/base.h>
 #include <x86/cr.h>
 #include <x86/msr.h>
+#include <x86/seg.h>
 
 #include "guest.h"
 
@@ -36,12 +37,14 @@
 #define XAPIC_ICR	0x300u
 #define X2APIC(reg)	(MSR_X2APIC_BASE + (reg) / 16)
 #define X2APIC_TPR	X2APIC(0x80u)
+#define X2APIC_ICR	X2APIC(0x300u)
 #define X2APIC_LVT	X2APIC(0x320u)
 #define X2APIC_INITIAL	X2APIC(0x380u)
 #define X2APIC_CURRENT	X2APIC(0x390u)
 #define X2APIC_DIVIDE	X2APIC(0x3e0u)
 #define X2APIC_SELF	X2APIC(0x3f0u)
 #define SVR_ENABLE	0x1ffu
+#define ICR_NMI		0x4400u		/* delivery mode NMI; level: assert; physical, to APIC 0 */
 #define ICR_SELF	0x44000u	/* shorthand: self; level: assert */
 #define LVT_DEADLINE	(2u << 17)
 #define DIVIDE_BY_1	0xbu
@@ -58,8 +61,8 @@ struct operand {
 	uint64_t rax, rcx, rdx, rbx, flip;
 };
 
-/* Written by the handlers: when the interrupt arrived, how many there were, the price of the EOI. */
-volatile uint32_t arrived, interrupts, eoi_ticks, eoi_start;
+/* Written by the handlers: when the interrupt arrived, how many there were, the price of the EOI, the end of an NMI's handler. */
+volatile uint32_t arrived, interrupts, eoi_ticks, eoi_start, nmi_start;
 
 static uint64_t idt[VECTORS][2];
 static uint32_t sample[RUNS], overhead;
@@ -258,6 +261,20 @@ static uint32_t deadline(const struct operand *o)
 	return sleep_until(due);
 }
 
+/* An NMI that waits for the end of another's handler: from its IRET to its own handler. */
+static uint32_t nmi_window(const struct operand *o)
+{
+	(void)o;
+	interrupts = 0;
+	msr_write(X2APIC_ICR, ICR_NMI);
+	while (interrupts < 2)
+		__asm__ volatile("pause" : : : "rax", "rcx", "rdx", "memory");
+	return arrived - nmi_start;
+}
+
+static uint32_t cpuid_32(const struct operand *o) { return code32_run(o, 0); }
+static uint32_t mem_read_32(const struct operand *o) { return code32_run(o, 1); }
+
 /* The EOI inside a handler, with its interrupt in service. */
 static uint32_t eoi_mem(const struct operand *o)
 {
@@ -380,6 +397,7 @@ static void measure_x2apic(void)
 	MEASURE("x2apic.ipi", ipi_msr, .rax = VECTOR_X2APIC, .rcx = X2APIC_SELF);
 	MEASURE("x2apic.eoi", eoi_msr, .rax = VECTOR_X2APIC, .rcx = X2APIC_SELF);
 	MEASURE("window", window, 0);
+	MEASURE_LATE("window.nmi", nmi_window);
 }
 
 static void measure_timer(void)
@@ -424,6 +442,7 @@ NORETURN void guest_main(void)
 	gate_set(VECTOR_XAPIC, handler_xapic);
 	gate_set(VECTOR_X2APIC, handler_x2apic);
 	gate_set(VECTOR_SPURIOUS, handler_spurious);
+	gate_set(EXC_NMI, handler_nmi);
 	__asm__ volatile("lidt %0" : : "m"(idtr));
 	*(volatile uint32_t *)(XAPIC + XAPIC_SVR) = SVR_ENABLE;
 	*(volatile uint32_t *)(XAPIC + XAPIC_TPR) = 0;
@@ -442,6 +461,9 @@ NORETURN void guest_main(void)
 	msr_write(MSR_IA32_APIC_BASE, msr_read(MSR_IA32_APIC_BASE) | APIC_BASE_X2APIC);
 	measure_x2apic();
 	measure_timer();
+	MEASURE("code32.cpuid", cpuid_32, .rax = 1);
+	MEASURE("code32.mmio.read", mem_read_32, .rbx = IOAPIC);
+	MEASURE("mmio.read.again", mem_read, .rbx = IOAPIC);
 	print("perf.done\n");
 	end();
 }

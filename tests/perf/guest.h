@@ -18,6 +18,11 @@ void handler_exception(void);
 void handler_xapic(void);
 void handler_x2apic(void);
 void handler_spurious(void);
-extern volatile uint32_t arrived, interrupts, eoi_ticks, eoi_start;
+void handler_nmi(void);
+extern volatile uint32_t arrived, interrupts, eoi_ticks, eoi_start, nmi_start;
+
+/* start.asm: in a 32-bit code segment, CPUID (@which 0) or MOV from memory (1) with @o's registers; what it took. */
+struct operand;
+uint32_t code32_run(const struct operand *o, uint64_t which);
 
 #endif

@@ -11,11 +11,13 @@ PREF_ADDRESS	equ 0x200000
 INIT_SIZE	equ 0x100000
 XAPIC_EOI	equ 0xfee000b0
 X2APIC_EOI	equ 0x80b
+X2APIC_ICR	equ 0x830
+ICR_NMI		equ 0x4400			; delivery mode NMI, level: assert
 
 	extern	guest_main, guest_exception
 	extern	bss_start, bss_end, payload_paragraphs
-	extern	arrived, interrupts, eoi_ticks, eoi_start
-	global	handler_exception, handler_xapic, handler_x2apic, handler_spurious
+	extern	arrived, interrupts, eoi_ticks, eoi_start, nmi_start
+	global	handler_exception, handler_xapic, handler_x2apic, handler_spurious, handler_nmi
 
 ; Linux kernel documentation: "The Linux/x86 Boot Protocol", the real-mode kernel header.
 section .setup progbits alloc noexec nowrite
@@ -96,6 +98,63 @@ handler_x2apic:
 handler_spurious:
 	iretq
 
+; The first NMI of a pair sends the second, which waits until its handler ends: what passes from the IRET to the second handler.
+handler_nmi:
+	rdtsc
+	mov	[arrived], eax
+	inc	dword [interrupts]
+	cmp	dword [interrupts], 1
+	jne	.second
+	mov	ecx, X2APIC_ICR
+	mov	eax, ICR_NMI
+	xor	edx, edx			; to APIC 0, which this is
+	wrmsr
+	rdtsc
+	mov	[nmi_start], eax
+.second:
+	iretq
+
+; uint32_t code32_run(const struct operand *o, uint64_t which)
+; Instruction @which, 0 CPUID, 1 MOV EAX, [EBX], in a 32-bit code segment; returns what it took.  BEFORE of guest.c in 32 bits.
+global code32_run
+code32_run:
+	push	rbx
+	push	rbp
+	lea	rax, [code32.mov]
+	lea	rcx, [code32.cpuid]
+	test	rsi, rsi
+	cmovz	rax, rcx
+	mov	rsi, rdi
+	sub	rsp, 16
+	mov	[rsp], eax
+	mov	dword [rsp + 4], 24
+	call	dword far [rsp]
+	add	rsp, 16
+	pop	rbp
+	pop	rbx
+	ret
+
+bits 32
+%macro TIMED32 1+
+	rdtsc
+	mov	edi, eax
+	mov	ecx, [esi + 8]
+	mov	edx, [esi + 16]
+	mov	ebx, [esi + 24]
+	mov	eax, [esi]
+	%1
+	rdtsc
+	sub	eax, edi
+	retf
+%endmacro
+
+code32:
+.cpuid:
+	TIMED32	cpuid
+.mov:
+	TIMED32	mov eax, [ebx]
+bits 64
+
 handler_exception:
 	mov	rdi, rsp
 	and	rsp, ~15
@@ -104,7 +163,7 @@ handler_exception:
 section .rodata
 	align	8
 gdt:
-	dq	0, 0x00af9b000000ffff, 0x00cf93000000ffff
+	dq	0, 0x00af9b000000ffff, 0x00cf93000000ffff, 0x00cf9b000000ffff
 gdt_pointer:
 	dw	gdt_pointer - gdt - 1
 	dq	gdt
