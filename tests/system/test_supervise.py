@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Root supervises: what ends comes back by its policy, what stops gives everything back, and the console survives its driver."""
 import os
+import random
 import re
 
 import pytest
@@ -119,4 +120,33 @@ def test_a_shell_session_outlives_its_monitor(system):
     assert "1 2 3" in child.ask("sleep 1; echo $((1)) $((2)) 3", "web# ")    # time goes on
     to_shell(child)
     assert "restarted 3 times" in child.ask("status web", SHELL)
+    assert re.search(r"starts so far: 1", child.ask("status web", SHELL))
+
+
+# Ports and memory of devices, the clock, timers, the console.
+BUSY = "i=0; while :; do cat /sys/bus/pci/devices/*/config >/dev/null; hwclock >/dev/null 2>&1; usleep 1000; i=$((i + 1)); echo turn $i; done"
+
+
+def turn_after(child, seen):
+    """Wait for a later turn than @seen of BUSY, which also says that it goes on where it was; what is on the screen is shown again before."""
+    while True:
+        child.expect(rb"\nturn (\d+)\r")
+        if int(child.match[1]) > seen:
+            return int(child.match[1])
+
+
+def test_a_monitor_is_replaced_at_any_moment_of_a_guest_that_uses_its_devices(system):
+    child = system()
+    child.sendline(BUSY)
+    moment, seen = random.Random(CYCLES), 0
+    for _ in range(CYCLES):
+        seen = turn_after(child, seen + moment.randrange(40))
+        restart_monitor(child)
+    turn_after(child, seen)
+    child.send("\x03")
+    child.expect_exact("web# ")
+    log = child.ask("dmesg | tail -30", "web# ")
+    assert not re.search("BUG|WARNING|stall|lockup|hung|Oops|Hardware Error", log), log
+    to_shell(child)
+    assert f"restarted {CYCLES} times" in child.ask("status web", SHELL)
     assert re.search(r"starts so far: 1", child.ask("status web", SHELL))
