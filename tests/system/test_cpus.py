@@ -3,6 +3,8 @@
 import re
 import sys
 
+import pytest
+
 from trivetlib import bundle, machine
 from trivetlib.config import TREE
 from trivetlib.session import Session, Status
@@ -13,7 +15,7 @@ import bootest  # noqa: E402
 MIB = 1 << 20
 
 
-def run(folder, program, cpus, cmdline="", on_line=lambda session, line: None):
+def run(folder, program, cpus, cmdline="", on_line=lambda session, line: None, kind=Session):
     """A user program on the bare kernel: how it ended, and what it printed."""
     plan = bootest.user_layout(TREE / f"build/tests/user/{program}.elf", {})
     modules = folder / "modules"
@@ -24,9 +26,24 @@ def run(folder, program, cpus, cmdline="", on_line=lambda session, line: None):
     def line_ready(line):
         return Status.POWER_OFF if line.strip() == b"DONE" else on_line(session, line)
 
-    session = Session(command + ["-device", "isa-debug-exit,iobase=0xf4,iosize=4"], printed.extend, line_ready)
+    session = kind(command + ["-device", "isa-debug-exit,iobase=0xf4,iosize=4"], printed.extend, line_ready)
     end = session.run(timeout=120)
     return end, printed.decode(errors="replace")
+
+
+class NmiSession(Session):
+    """From nmi() on, all CPUs get one NMI after the other, each as soon as the last one is on its way."""
+    nmis = 0
+
+    def nmi(self):
+        self.nmis += 1
+        self.qmp_send("human-monitor-command", **{"command-line": "nmi"})
+
+    def registers(self, text):
+        if text:
+            super().registers(text)
+        else:                                       # the answer to nmi()
+            self.nmi()
 
 
 def test_the_command_line_limits_the_number_of_cpus(tmp_path):
@@ -42,6 +59,22 @@ def test_many_cpus_come_up(tmp_path):
     end, printed = run(tmp_path, "smoke", 12)
     assert end.status == Status.POWER_OFF
     assert "12 of 12 CPUs in use" in printed
+
+
+@pytest.mark.parametrize("program", ["smp", "vcpu_fuzz"])
+def test_nmis_at_any_moment_are_counted_and_change_nothing(tmp_path, program):
+    seen = []
+
+    def started(session, line):
+        if b"of kernel memory" in line:             # the kernel's last word before the program
+            seen.append(session)
+            session.nmi()
+
+    end, printed = run(tmp_path, program, 4, on_line=started, kind=NmiSession)
+    assert end.status == Status.POWER_OFF, printed[-2000:]
+    print(f"{seen[0].nmis} NMIs")
+    assert "PASS:" in printed and "FAIL:" not in printed
+    assert seen[0].nmis > 100
 
 
 def test_a_machine_check_on_one_cpu_stops_all_with_one_report(tmp_path):
