@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Networks between guests: two Linux guests on a switch that is a user program, and what it lets through."""
+"""Networks between guests and to the outside: Linux guests on switches that are user programs, and what they let through."""
 import re
 import socket
 import time
@@ -9,7 +9,6 @@ import urllib.request
 import pytest
 
 from conftest import TREE
-from test_boot import log_in
 
 SHELL = "trivet> "
 
@@ -18,7 +17,7 @@ class Guests:
     """Guests behind one console; @names in the order of the configuration, the first one in front."""
 
     def __init__(self, child, *names):
-        self.child, self.front = child, names[0]
+        self.child, self.front, self.marks = child, names[0], 0
         self.keys = {"shell": 0} | {name: number for number, name in enumerate(names, 1)}
         self.prompts = {"shell": SHELL} | {name: f"{name}# " for name in names}
         for name in names:
@@ -28,23 +27,32 @@ class Guests:
             self.ask(name, "stty cols 250")
 
     def show(self, name):
+        """Bring @name to the front; what it has printed before is shown again."""
         if self.front != name:
             self.child.send(f"\x01{self.keys[name]}")
             self.front = name
+
+    def mark(self, name):
+        """Read up to a prompt behind all that was shown again."""
+        self.marks += 1
+        if name != "shell":
+            self.child.sendline(f'echo "mark"{self.marks}.')
+            self.child.expect_exact(f"mark{self.marks}.")
+        else:
+            self.child.sendline("")
+        self.child.expect_exact(self.prompts[name])
 
     def ask(self, name, text):
         """Type a line in guest @name, or on the management shell, "shell"; returns what it printed."""
         if self.front != name:
             self.show(name)
-            self.child.sendline("")
-            self.child.expect_exact(self.prompts[name])
+            self.mark(name)
         return self.child.ask(text, self.prompts[name])
 
     def power_off(self):
         for name in list(self.keys)[1:]:
             self.show(name)
-            self.child.sendline("")
-            self.child.expect_exact(self.prompts[name])
+            self.mark(name)
             self.child.sendline("poweroff -f")
         return self.child.end()
 
@@ -65,6 +73,7 @@ def test_two_guests_reach_each_other_and_survive_their_switch(console):
     assert "bytes from 10.0.0.2" in both.ask("left", ping("10.0.0.2"))
     # A stream: large segments in one piece, checksums left open.
     both.ask("right", "(nc -l -p 5000 >/tmp/got; md5sum /tmp/got >/tmp/sum) &")
+    both.ask("right", "until netstat -ltn | grep -q :5000; do sleep 1; done")
     both.ask("left", "dd if=/dev/urandom of=/tmp/sent bs=64k count=32 2>/dev/null; nc 10.0.0.2 5000 </tmp/sent")
     sent = re.search(r"[0-9a-f]{32}", both.ask("left", "md5sum /tmp/sent"))[0]
     assert sent in both.ask("right", "while ! [ -s /tmp/sum ]; do sleep 1; done; cat /tmp/sum")
@@ -113,21 +122,14 @@ def test_a_web_server_in_a_guest_is_reached_from_outside_and_survives_driver_and
     port = free_port()
     config = tmp_path / "web.toml"
     config.write_text((TREE / "examples/web.toml").read_text().replace('kind = "virtio-net"', f'kind = "{card}"'))
-    child = console(config, "--direct", "--forward", f"{port}:80")
-    prompt = log_in(child)
-    child.ask("stty cols 250; ip addr add 10.0.2.15/24 dev eth0; ip link set eth0 up", prompt)
-    child.ask("seq 200000 >/tmp/index.html; httpd -h /tmp", prompt)
-    assert "bytes from 10.0.2.2" in child.ask("until ping -c 1 -W 2 10.0.2.2; do :; done", prompt)
+    web = Guests(console(config, "--direct", "--forward", f"{port}:80"), "web")
+    web.ask("web", up("eth0", "10.0.2.15/24"))
+    web.ask("web", "seq 200000 >/tmp/index.html; httpd -h /tmp")
+    assert "bytes from 10.0.2.2" in web.ask("web", ping("10.0.2.2"))
     numbers = "".join(f"{n}\n" for n in range(1, 200001)).encode()
     assert fetch(port, "index.html") == numbers
-    child.send("\x010")
-    child.expect_exact(SHELL)
     for program in ("outside", "nic0"):
-        assert "no such" not in child.ask(f"restart {program}", SHELL)
-    child.send("\x011")
-    child.sendline("")
-    child.expect_exact(prompt)
-    assert "bytes from 10.0.2.2" in child.ask("until ping -c 1 -W 2 10.0.2.2; do :; done", prompt)
+        assert "no such" not in web.ask("shell", f"restart {program}")
+    assert "bytes from 10.0.2.2" in web.ask("web", ping("10.0.2.2"))
     assert fetch(port, "index.html") == numbers
-    child.sendline("poweroff -f")
-    assert child.end() == 0
+    assert web.power_off() == 0
