@@ -49,9 +49,9 @@ LOG_MARKS = [                   # what a line of the log means; the first that m
     (re.compile(rb"exception with no resolution"), Status.RESET, "the machine was reset (triple fault)"),
     (re.compile(rb">>PANIC<< (.*)"), Status.EMULATOR_DIED, "Bochs: {}"),
 ]
-# Said of guests, too, whose HLT leaves them: the machine has stopped if no word follows.
+# Said of guests, too, whose HLT leaves them, as Linux' does where it waits for a lock: the machine has stopped if no word follows.
 HALT = re.compile(rb"\[CPU0 *\] WARNING: HLT instruction with IF=0")
-HALTED_POLLS = 15
+HALTED_POLLS = 180
 # Under SVM Bochs says so of a guest's triple fault, too, stops for its debugger, and only then looks whether the hypervisor has intercepted it.
 TRIPLE_FAULT = re.compile(rb".*>>PANIC<< exception\(\): 3rd .* exception with no resolution")
 TRIPLE_FAULT_POLLS = 300        # without a word, it was the host's; longer than a test may take
@@ -76,7 +76,8 @@ class BochsSession(Session):
                          "log": self.files["log"]}
         self.svm = on == "bochs-svm"
         self.settings["panics"] = "".join(f", cpu{n}=report" for n in range(cpus)) if self.svm else ""
-        self.log_read, self.resets, self.halts, self.triple_faults = 0, 0, 0, 0
+        self.log_read, self.resets, self.triple_faults = 0, 0, 0
+        self.halted_after = None                            # time of the last output before the last HALT
 
     def start(self):
         with socket.create_server(("127.0.0.1", 0)) as server:
@@ -132,7 +133,8 @@ class BochsSession(Session):
         if self.svm:
             lines, faults = TRIPLE_FAULT.subn(b"", lines)
             self.triple_faults += faults
-        self.halts += len(HALT.findall(lines))
+        if HALT.search(lines):
+            self.halted_after = self.last_output
         self.resets += len(RESET.findall(lines))
         if self.resets > RESETS_AT_START:
             self.conclude(Status.RESET, "the machine was reset (reboot)")
@@ -150,7 +152,7 @@ class BochsSession(Session):
     def poll(self):
         super().poll()
         self.read_log()
-        if self.halts and (self.verdict or self.silent_polls >= HALTED_POLLS):
+        if self.halted_after == self.last_output and (self.verdict or self.silent_polls >= HALTED_POLLS):
             self.conclude(Status.HALTED, "CPU 0 is halted with interrupts off")
         if self.triple_faults and (self.verdict or self.silent_polls >= TRIPLE_FAULT_POLLS):
             self.conclude(Status.RESET, "the machine was reset (triple fault)")
