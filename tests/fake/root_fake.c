@@ -294,6 +294,11 @@ enum tv_err sys_cap_delete(uint64_t sel)
 
 enum tv_err sys_cap_derive(uint64_t domain, uint64_t dst, uint64_t src, uint32_t rights, uint64_t base, uint64_t size)
 {
+	/* Root's own, of memory that drivers get. */
+	if (domain == TV_SEL_DOMAIN && dst >= ROOT_SEL_RAM && dst < ROOT_SEL_PCI && !type[dst]) {
+		type[dst] = TV_CAP_REGION;
+		return TV_OK;
+	}
 	if (type[domain] != TV_CAP_DOMAIN || dst != derived_count + 1)
 		abort();
 	if (fails())

@@ -80,6 +80,13 @@ ERRORS = {
     "too many networks": ("".join(f"[network.n{n}]\n" for n in range(5)) + f"[vm.a]\n{GOOD}", 1, "network", ["5", "at most 4"]),
     "too many ports": ("[network.lan]\n" + "".join(f"[vm.a{n}]\n{GOOD}" + "[[vm.a%d.net]]\nnetwork = 'lan'\n" % n * 4 for n in range(5)), 1, "network.lan",
                        ["20", "at most 16"]),
+    "driver that is not there": (f"[driver.disk0]\nkind = 'ahci'\n[vm.a]\n{GOOD}[[vm.a.disk]]\ndriver = 'dsk0'\n", 6, "vm.a.disk.0.driver", ['did you mean "disk0"']),
+    "kind of driver": (f"[driver.disk0]\nkind = 'nvm'\n[vm.a]\n{GOOD}", 2, "driver.disk0.kind", ['did you mean "nvme"']),
+    "device of a driver": (f"[driver.disk0]\nkind = 'nvme'\ndevice = '1.2'\n[vm.a]\n{GOOD}", 3, "driver.disk0.device", ["00:1f.2"]),
+    "two writers of one disk": (f"[driver.d]\nkind = 'ahci'\n[vm.a]\n{GOOD}[[vm.a.disk]]\ndriver = 'd'\npartition = 'root'\n[vm.b]\n{GOOD}"
+                                "[[vm.b.disk]]\ndriver = 'd'\nread_only = true\n", 12, "vm.b.disk.0", ["is a disk of a, too", "read_only = true"]),
+    "partition of nothing": (f"[vm.a]\n{GOOD}[[vm.a.disk]]\nsize = '64K'\npartition = 'root'\n", 4, "vm.a.disk.0.partition", ['"driver" beside it']),
+    "size of a disk behind a driver": (f"[driver.d]\nkind = 'ahci'\n[vm.a]\n{GOOD}[[vm.a.disk]]\ndriver = 'd'\nsize = '64K'\n", 6, "vm.a.disk.0.size", ["cannot stand beside"]),
     "unknown key of a disk": (f"[vm.a]\n{GOOD}[[vm.a.disk]]\nsiez = '64K'\n", 4, "vm.a.disk.0.siez", ['did you mean "size"']),
     "priority": (f"[vm.a]\n{GOOD}priority = 201\n", 4, "vm.a.priority", ["from 1 to 200"]),
     "restart": (f"[vm.a]\n{GOOD}restart = 'onfailure'\n", 4, "vm.a.restart", ['did you mean "on-failure"', "never, on-failure, always"]),

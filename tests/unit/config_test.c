@@ -640,10 +640,62 @@ static void an_uplink_is_the_driver_of_one_network(void **state)
 	assert_string_equal(said, "config: /networks: uplink: \"nic\" is the uplink of another network\n");
 }
 
+/* Driver @name with the property @prop, and a disk of the VM behind @driver. */
+static bool drivers(const char *name, const char *prop, uint32_t value, const char *driver)
+{
+	begin();
+	fdt_begin_node(blob, "drivers");
+	fdt_begin_node(blob, "driver@0");
+	fdt_property_string(blob, "name", name);
+	fdt_property_string(blob, "image", "ahci");
+	fdt_property_u32(blob, prop, value);
+	fdt_end_node(blob);
+	fdt_end_node(blob);
+	fdt_begin_node(blob, "vms");
+	fdt_begin_node(blob, "vm@0");
+	fdt_property_string(blob, "name", "a");
+	fdt_property_u64(blob, "memory", 64 << 20);
+	fdt_property_u32(blob, "cpus", 1);
+	fdt_property_string(blob, "kernel", "k");
+	fdt_begin_node(blob, "disk@0");
+	fdt_property_string(blob, "driver", driver);
+	fdt_property_string(blob, "part", "root");
+	fdt_property_u32(blob, "unit", 3);
+	fdt_end_node(blob);
+	fdt_end_node(blob);
+	fdt_end_node(blob);
+	finish();
+	return read_config();
+}
+
+static void a_driver_has_a_device_and_disks_of_vms(void **state)
+{
+	(void)state;
+	assert_true(drivers("disk0", "class", 0x010601, "disk0"));
+	assert_int_equal(c.driver_count, 1);
+	assert_string_equal(c.driver[0].name, "disk0");
+	assert_string_equal(c.driver[0].image, "ahci");
+	assert_int_equal(c.driver[0].class, 0x010601);
+	assert_int_equal(c.vm_count, 1);
+	assert_string_equal(c.vm[0].disk[0].driver, "disk0");
+	assert_string_equal(c.vm[0].disk[0].part, "root");
+	assert_int_equal(c.vm[0].disk[0].unit, 3);
+	assert_true(drivers("disk0", "ids", 0x1af41042, "disk0"));
+	assert_int_equal(c.driver[0].ids.item[0], 0x1af41042);
+	assert_true(drivers("disk0", "address", 0x10000, "disk1"));
+	assert_int_equal(c.vm_refused, 1);
+	assert_non_null(strstr(said, "disk 0: no driver is called \"disk1\""));
+	assert_false(drivers("disk0", "address", 0x10001, "disk0"));
+	assert_false(drivers("disk0", "class", 0x1000000, "disk0"));
+	assert_false(drivers("-disk", "class", 1, "disk0"));
+	assert_false(drivers("disk0", "colour", 1, "disk0"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_full_configuration_is_read_as_written),
+		cmocka_unit_test(a_driver_has_a_device_and_disks_of_vms),
 		cmocka_unit_test(what_is_optional_has_defaults),
 		cmocka_unit_test(a_bad_vm_entry_is_refused_with_its_node_and_property),
 		cmocka_unit_test(a_missing_property_is_named),

@@ -2,6 +2,7 @@
 /* sources: vmm/root/vms.c vmm/root/vm_life.c vmm/root/vm_spawn.c vmm/root/vm_disk.c vmm/root/vm_scrub.c vmm/root/vm_io.c vmm/root/vm_text.c vmm/root/vm_watch.c vmm/root/vm_resume.c vmm/root/vm_throttle.c */
 /* sources: vmm/root/driver_link.c vmm/root/drivers.c vmm/root/child.c vmm/root/pool.c vmm/root/place.c vmm/root/policy.c vmm/root/console.c vmm/root/word.c vmm/rt/fmt.c vmm/rt/event.c tests/fake/root_fake.c */
 /* VMs from start to end, on a kernel that only counts. */
+#include <root/drivers.h>
 #include <root/vms.h>
 
 #include <setjmp.h>
@@ -604,6 +605,40 @@ static void a_monitor_that_lies_about_its_rings_is_stopped(void **state)
 	assert_true(root_fake_said("db: its monitor has failed: it has broken the protocol of the console"));
 }
 
+/* The last test: clients of drivers stay for ever. */
+static void memory_is_cleaned_only_when_the_drivers_of_a_vm_have_let_go_of_it(void **state)
+{
+	struct config_vm *c = &root.config.vm[0];
+	struct driver_link *l;
+
+	(void)state;
+	root.config.driver_count = 1;
+	strcpy(root.config.driver[0].name, "disk0");
+	strcpy(root.config.driver[0].image, "absent");
+	c->disk_count = 1;
+	strcpy(c->disk[0].driver, "disk0");
+	drivers_init();
+	assert_true(root_fake_said("driver disk0: cannot be started: its boot module is missing"));
+	l = web->disk_link[0];
+	assert_non_null(l);
+	assert_null(vm_start(web));
+	run(1);
+	assert_int_equal(web->phase, VM_RUNNING);
+	atomic_store(&l->shared->client.hello, 5);
+	atomic_store(&l->shared->server.hello, 5);
+	assert_null(vm_stop(web, true, false));
+	assert_int_equal(atomic_load(&l->shared->client.hello), 0);
+	for (unsigned i = 0; i < 3; i++) {
+		run(1);
+		assert_int_equal(web->phase, VM_CLEANING);
+		assert_true(web->ram_count > 0);
+	}
+	atomic_store(&l->shared->server.hello, 0);
+	run(1);
+	assert_int_equal(web->phase, VM_STOPPED);
+	assert_int_equal(web->ram_count, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -638,6 +673,7 @@ int main(void)
 		cmocka_unit_test_setup(console_bytes_reach_the_guest_and_come_back, setup),
 		cmocka_unit_test_setup(input_that_nobody_takes_is_held_back_not_lost, setup),
 		cmocka_unit_test_setup(a_monitor_that_lies_about_its_rings_is_stopped, setup),
+		cmocka_unit_test_setup(memory_is_cleaned_only_when_the_drivers_of_a_vm_have_let_go_of_it, setup),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
