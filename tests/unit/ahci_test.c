@@ -278,6 +278,24 @@ static void a_reset_forgets_the_drivers_settings(void **state)
 	assert_false(fake_line[GSI].level);
 }
 
+static void another_monitor_goes_on_where_the_driver_left_the_adapter(void **state)
+{
+	struct ahci_state kept;
+	uint8_t cfg[PCI_CFG_SIZE];
+
+	disk_command(0x25, 0, 1, 512, false);			/* done, and its interrupt not seen yet */
+	kept = ahci.s;
+	memcpy(cfg, ahci.func.cfg, sizeof(cfg));
+	assert_int_equal(setup(state), 0);
+	ahci_reset(&ahci);
+	pci_cfg_restore(&ahci.func, cfg);
+	assert_true(ahci_restore(&ahci, &kept));
+	assert_true(fake_line[GSI].level);
+	assert_int_equal(in(PORT0 + CLB), LIST);
+	disk_command(0x25, 3, 1, 512, false);
+	assert_memory_equal(at(DATA), image + 3 * 512, 512);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -290,6 +308,7 @@ int main(void)
 		cmocka_unit_test_setup(a_cd_is_read_in_sectors_of_2048_bytes, setup),
 		cmocka_unit_test_setup(a_cd_drive_remembers_why_it_refused, setup),
 		cmocka_unit_test_setup(a_reset_forgets_the_drivers_settings, setup),
+		cmocka_unit_test_setup(another_monitor_goes_on_where_the_driver_left_the_adapter, setup),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
