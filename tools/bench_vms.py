@@ -14,6 +14,7 @@ MIB = 1 << 20
 MEMORY = 512 * MIB
 SECONDS = 900
 CYCLES = 10000
+SAMPLES = 2000
 # Hypercalls and a doorbell with its answer: at most, in instructions.
 AIMS = {"unknown_call": 60, "call_and_reply": 250, "doorbell_round": 5000}
 # What concerns one CPU alone must cost the same with others beside it, but for the clock's own price.
@@ -72,7 +73,7 @@ def smp(report, work):
             sys.exit(f"bench: dearer on four CPUs than on one: {', '.join(dearer)}")
     for name, value in run("reservation", work).items():
         report.put(name, value, "per cent of a CPU")
-    found = run("wakeup", work, "bochs-vmx", cpus=2)
+    found = run("wakeup", work, "bochs-vmx", cpus=2, cmdline=f"samples={SAMPLES}")
     for who in ("idle", "busy"):
         rows = sorted((int(name.split(".")[2]), n) for name, n in found.items() if re.fullmatch(rf"late\.{who}\.\d+", name))
         for what in ("min", "max"):
