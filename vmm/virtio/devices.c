@@ -9,7 +9,7 @@
 #include "upcall.h"
 #include "vm.h"
 
-#define SERVER_PATIENCE_S	10u	/* for the server of a disk to say what the disk is */
+#define SERVER_PATIENCE_S	30u	/* for the server of a disk to say what the disk is */
 
 #define CPUID_1_ECX_RDRAND	BIT(30)
 #define RDRAND_TRIES		10u	/* SDM, "Methods for Retrieving RDRAND Numbers": fails that often in a row only when broken */
