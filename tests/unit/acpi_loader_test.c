@@ -115,7 +115,7 @@ static void every_table_is_found_and_sums_up_to_zero(void **state)
 			assert_int_equal(get(t + 40, 4), get(t + 140, 8));
 		}
 	}
-	assert_int_equal(found, 6);
+	assert_int_equal(found, 2 * 4);		/* FADT, MADT, MCFG, HPET in both */
 }
 
 static void a_script_that_does_not_fit_is_refused(void **state)
