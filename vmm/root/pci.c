@@ -21,17 +21,22 @@
 static struct child child;
 static struct pci_shared *shared;
 static struct extent shared_extent;
+/* The server's list as it was when it said that it was complete: what it writes there afterwards changes nothing. */
+static struct pci_device devices[PCI_DEVICES];
+static uint32_t device_count;
+static bool listed;
 static bool claimed[PCI_DEVICES];
 static uint32_t messages_used;
 
 static void pci_ready(void *arg)
 {
 	(void)arg;
-	if (!child.alive || !atomic_load(&shared->ready))
+	if (listed || !child.alive || !atomic_load(&shared->ready))
 		return;
-	if (shared->count > PCI_DEVICES)
-		shared->count = PCI_DEVICES;
-	root_say("%u PCI functions%s; DMA of drivers is trusted, because no IOMMU is driven", shared->count,
+	listed = true;
+	device_count = (uint32_t)min_u64(READ_ONCE(shared->count), PCI_DEVICES);
+	memcpy(devices, shared->device, sizeof(devices));
+	root_say("%u PCI functions%s; DMA of drivers is trusted, because no IOMMU is driven", device_count,
 		 shared->more ? ", and more than there is room for" : "");
 	drivers_devices();
 	term_run();
@@ -123,8 +128,8 @@ static bool fits(const struct config_driver *want, const struct pci_device *d)
 
 bool pci_claim(struct driver_child *d)
 {
-	for (unsigned i = 0; i < shared->count; i++) {
-		const struct pci_device *device = &shared->device[i];
+	for (unsigned i = 0; i < device_count; i++) {
+		const struct pci_device *device = &devices[i];
 		uint32_t messages = (uint32_t)min_u64(device->messages, DRIVER_MESSAGES);
 
 		if (claimed[i] || !fits(d->config, device) || !messages || messages > TV_IRQ_MESSAGES - messages_used)
@@ -153,8 +158,8 @@ static void give_region(struct driver_child *d, const char *name, uint64_t base,
 /* Does another function have registers in [@base, @end)? */
 static bool is_shared(const struct pci_device *d, uint64_t base, uint64_t end)
 {
-	for (unsigned i = 0; i < shared->count * PCI_BARS; i++) {
-		const struct pci_device *other = &shared->device[i / PCI_BARS];
+	for (unsigned i = 0; i < device_count * PCI_BARS; i++) {
+		const struct pci_device *other = &devices[i / PCI_BARS];
 		const struct pci_bar *bar = &other->bar[i % PCI_BARS];
 
 		if (other != d && !(bar->flags & PCI_BAR_IO) && bar->size && bar->base < end && base < bar->base + bar->size)
