@@ -310,15 +310,7 @@ on_debug:
 on_nmi:
 	iretq
 
-; Vector EDI of the IDT leads to RAX.
-set_gate:
-	shl	edi, 4
-	lea	rdx, [rel idt]
-	add	rdi, rdx
-	mov	[rdi], ax
-	shr	rax, 16
-	mov	[rdi + 6], ax
-	ret
+%include "gate.inc"
 
 ; RAX: the number behind the word at RDI on the command line, 0 if none stands there, -1 without the word.
 option:

@@ -299,15 +299,7 @@ eoi:
 	pop	rax
 	iretq
 
-; Vector EDI of the IDT leads to RAX.
-set_gate:
-	shl	edi, 4
-	lea	rdx, [rel idt]
-	add	rdi, rdx
-	mov	[rdi], ax
-	shr	rax, 16
-	mov	[rdi + 6], ax
-	ret
+%include "gate.inc"
 
 align 8, db 0
 messages:	dq 0

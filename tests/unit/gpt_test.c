@@ -11,29 +11,19 @@
 
 #include <cmocka.h>
 
+#include "crc.h"
+
 #define BLOCKS	1000u
 #define COUNT	8u
 #define ENTRY	128u
 
 static uint8_t block[512], entries[COUNT * ENTRY];
 
-static uint32_t crc(const uint8_t *p, size_t size)
-{
-	uint32_t c = ~0u;
-
-	for (size_t i = 0; i < size; i++) {
-		c ^= p[i];
-		for (unsigned bit = 0; bit < 8; bit++)
-			c = c & 1 ? c >> 1 ^ 0xedb88320u : c >> 1;
-	}
-	return ~c;
-}
-
 static void sign(void)
 {
-	write_le(block + 88, 4, crc(entries, sizeof(entries)));
+	write_le(block + 88, 4, fake_crc(entries, sizeof(entries)));
 	write_le(block + 16, 4, 0);
-	write_le(block + 16, 4, crc(block, 92));
+	write_le(block + 16, 4, fake_crc(block, 92));
 }
 
 static void part_put(unsigned i, uint64_t first, uint64_t last, const char *name)
